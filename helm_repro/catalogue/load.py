@@ -1,0 +1,116 @@
+"""Read and check ``leaderboards/`` and ``images/``.
+
+Errors name the file, the field, the value and what is allowed; one line for each
+problem, all of them at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+from pathlib import Path
+from typing import Any, Optional, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from helm_repro.catalogue.models import Environment, Leaderboard
+from helm_repro.catalogue.notation import Entries, RunEntry
+from helm_repro.errors import ConfigurationError
+
+HOME_VARIABLE = "HELM_REPRO_HOME"
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+@dataclasses.dataclass(frozen=True)
+class Catalogue:
+    """All leaderboards and environments, by id, in alphabetical order with ``smoke`` first."""
+
+    root: Path
+    leaderboards: dict[str, Leaderboard]
+    environments: dict[str, Environment]
+
+    def leaderboard(self, identifier: str) -> Leaderboard:
+        """Look one up.
+
+        Raises:
+            ConfigurationError: there is none of that name.
+        """
+        try:
+            return self.leaderboards[identifier]
+        except KeyError:
+            known = ", ".join(self.leaderboards)
+            raise ConfigurationError(f"LEADERBOARD={identifier}: unknown leaderboard, allowed: {known}") from None
+
+    def environment_of(self, leaderboard: Leaderboard) -> Environment:
+        return self.environments[leaderboard.environment]
+
+    def folder(self, leaderboard: Leaderboard) -> Path:
+        return self.root / "leaderboards" / leaderboard.id
+
+    def entries(self, leaderboard: Leaderboard) -> list[RunEntry]:
+        """The leaderboard's run entries in file order."""
+        return _read(self.folder(leaderboard) / "entries.yaml", Entries).expand()
+
+
+def find_root() -> Path:
+    """The folder that holds ``leaderboards/``: HELM_REPRO_HOME, or the checkout this package lies in."""
+    given = os.environ.get(HOME_VARIABLE)
+    root = Path(given) if given else Path(__file__).parents[2]
+    if not (root / "leaderboards").is_dir():
+        raise ConfigurationError(f"{HOME_VARIABLE}={given or ''}: {root} holds no leaderboards/ folder")
+    return root
+
+
+@functools.cache
+def load_catalogue(root: Optional[Path] = None) -> Catalogue:
+    """Read the whole catalogue.
+
+    Raises:
+        ConfigurationError: with one line per problem found.
+    """
+    root = root or find_root()
+    problems: list[str] = []
+    leaderboards = _read_all(root, "leaderboards", "leaderboard.yaml", Leaderboard, problems)
+    environments = _read_all(root, "images", "environment.yaml", Environment, problems)
+    for leaderboard in leaderboards.values():
+        if leaderboard.environment not in environments:
+            problems.append(
+                f"leaderboards/{leaderboard.id}/leaderboard.yaml: environment: {leaderboard.environment!r} "
+                f"is not a folder of images/, allowed: {', '.join(environments)}"
+            )
+    if problems:
+        raise ConfigurationError("\n".join(problems))
+    return Catalogue(root, leaderboards, environments)
+
+
+def _read_all(root: Path, folder: str, file_name: str, model: type[_Model], problems: list[str]) -> dict[str, _Model]:
+    found: dict[str, _Model] = {}
+    for path in sorted(root.glob(f"{folder}/*/{file_name}"), key=lambda path: (path.parent.name != "smoke", path)):
+        try:
+            record = _read(path, model)
+        except ConfigurationError as error:
+            problems.append(str(error))
+            continue
+        identifier = getattr(record, "id")  # noqa: B009 - both models have it, their common base has not
+        if identifier != path.parent.name:
+            problems.append(f"{path}: id: {identifier!r} must be the folder's name, {path.parent.name!r}")
+        found[identifier] = record
+    return found
+
+
+def _read(path: Path, model: type[_Model]) -> _Model:
+    try:
+        raw: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return model.model_validate(raw)
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors():
+            field = ".".join(str(part) for part in problem["loc"]) or "(file)"
+            lines.append(f"{path}: {field}: {problem['input']!r:.80}: {problem['msg']}")
+        raise ConfigurationError("\n".join(lines)) from error

@@ -1,0 +1,118 @@
+"""``helm-repro run``: run a leaderboard on Docker or locally."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from helm_repro.catalogue import load_catalogue
+from helm_repro.cli.scores_verb import print_scores
+from helm_repro.engines import choose
+from helm_repro.engines.request import Engine, RunRequest
+from helm_repro.errors import ConfigurationError
+from helm_repro.inside.exit_codes import ExitCode
+from helm_repro.inside.variables import BY_NAME, STAGES
+from helm_repro.results.progress import LiveProgress
+
+# DATA_DIR and SERVER_HOST belong to the engine.
+_PASSED_ON = tuple(name for name in BY_NAME if name not in ("DATA_DIR", "SERVER_HOST", "PORT"))
+
+
+@click.command("run")
+@click.argument("leaderboard")
+@click.option("--model", "models", multiple=True, help="Model to evaluate; repeat for several (MODELS_TO_RUN).")
+@click.option("--engine", type=click.Choice(choose.NAMES), default="auto", show_default=True)
+@click.option("--stages", default=None, help=f"Stages, comma separated, of {', '.join(STAGES)}.")
+@click.option("-e", "assignments", multiple=True, metavar="NAME=VALUE", help="Variable for the entrypoint.")
+@click.option("--output", type=click.Path(path_type=Path), default=Path("output"), show_default=True)
+@click.option("--publish", default="127.0.0.1:8000", show_default=True, help="Host address of the server stage.")
+@click.option("--quiet", is_flag=True, help="HELM's output only into the log file.")
+def command(
+    leaderboard: str,
+    models: tuple[str, ...],
+    engine: str,
+    stages: str | None,
+    assignments: tuple[str, ...],
+    output: Path,
+    publish: str,
+    quiet: bool,
+) -> None:
+    """Run LEADERBOARD: its stages, with results below the output folder.
+
+    Variables of the entrypoint are taken from the environment and from -e.
+    """
+    catalogue = load_catalogue()
+    board = catalogue.leaderboard(leaderboard)
+    variables = gather_variables(models, assignments)
+    words = tuple(stages.split(",")) if stages else ()
+    chosen = set(words or variables.get("STAGES", "run,summarize,server").replace(",", " ").split())
+    ready = choose.prepared_engine(engine, catalogue, board, _say)
+    request = RunRequest(
+        catalogue, board, words, variables, output, parse_address(publish) if "server" in chosen else None
+    )
+    suite_path = output / "benchmark_output" / "runs" / variables.get("SUITE_NAME", "my-suite")
+    code = _run_and_show(ready, request, suite_path, quiet)
+    if "summarize" in chosen and code in (ExitCode.OK, ExitCode.PARTIAL):
+        print_scores(suite_path)
+    sys.exit(code)
+
+
+def gather_variables(models: tuple[str, ...], assignments: tuple[str, ...]) -> dict[str, str]:
+    """Variables from the environment, then ``-e``, then ``--model``.
+
+    Raises:
+        ConfigurationError: an assignment is not NAME=VALUE, or a name is unknown.
+    """
+    variables = {name: os.environ[name] for name in _PASSED_ON if os.environ.get(name)}
+    for assignment in assignments:
+        name, separator, value = assignment.partition("=")
+        if not separator or not name.isidentifier():
+            raise ConfigurationError(f"-e {name}: must be NAME=VALUE")
+        variables[name] = value
+    if models:
+        variables["MODELS_TO_RUN"] = " ".join(models)
+    return variables
+
+
+def parse_address(address: str) -> tuple[str, int]:
+    """Split ``host:port``.
+
+    Raises:
+        ConfigurationError: it is not of that form.
+    """
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or not 1 <= int(port) <= 65535:
+        raise ConfigurationError(f"--publish {address}: must be ADDRESS:PORT, as in 127.0.0.1:8000")
+    return host.strip("[]"), int(port)
+
+
+def _run_and_show(engine: Engine, request: RunRequest, suite_path: Path, quiet: bool) -> int:
+    console = Console(stderr=True)
+    if not (console.is_terminal or quiet):
+        return engine.run(request, _write_through)
+    log_path = request.output / f"{suite_path.name}.log"
+    log_path.parent.mkdir(parents=True, exist_ok=True)
+    with log_path.open("ab") as log, LiveProgress(suite_path, console):
+        _say(f"HELM's output goes to {log_path}")
+
+        def write(chunk: bytes) -> None:
+            log.write(chunk)
+            log.flush()
+            for line in chunk.decode(errors="replace").splitlines():
+                if line.startswith("helm-repro: ") or '"event": ' in line:
+                    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+        return engine.run(request, write)
+
+
+def _write_through(chunk: bytes) -> None:
+    sys.stdout.buffer.write(chunk)
+    sys.stdout.buffer.flush()
+
+
+def _say(message: str) -> None:
+    click.echo(f"helm-repro: {message}", err=True)

@@ -1,0 +1,39 @@
+"""``helm-repro scores``: the scores of a summarised suite."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from helm_repro.results.scores import read_scores
+
+
+def print_scores(suite_path: Path) -> None:
+    """Write a table with one line per run."""
+    table = Table("Run", "Group", "Metric", "Split", "Score", "Instances", box=None)
+    for column in (4, 5):
+        table.columns[column].justify = "right"
+    for score in read_scores(suite_path):
+        value = "none" if score.value is None else f"{score.value:.3f}"
+        table.add_row(score.run, score.group, score.metric, score.split, value, str(score.instances or ""))
+    console = Console()
+    # A pipe has no width: there the table must not be cut to 80 columns.
+    Console(width=None if console.is_terminal else 200).print(table)
+
+
+@click.command("scores")
+@click.argument("suite", default="my-suite")
+@click.option("--output", type=click.Path(path_type=Path), default=Path("output"), show_default=True)
+@click.option("--json", "as_json", is_flag=True)
+def command(suite: str, output: Path, as_json: bool) -> None:
+    """Print the scores of SUITE in the results folder."""
+    suite_path = output / "benchmark_output" / "runs" / suite
+    if as_json:
+        click.echo(json.dumps([dataclasses.asdict(score) for score in read_scores(suite_path)], indent=1))
+    else:
+        print_scores(suite_path)

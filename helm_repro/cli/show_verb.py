@@ -1,0 +1,33 @@
+"""``helm-repro show``: everything the catalogue knows of one leaderboard."""
+
+from __future__ import annotations
+
+import json
+
+import click
+import yaml
+
+from helm_repro.catalogue import load_catalogue
+
+
+@click.command("show")
+@click.argument("leaderboard")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with the environment and every run entry.")
+def command(leaderboard: str, as_json: bool) -> None:
+    """Show one LEADERBOARD: parameters, pin, judges, keys, data, caveats."""
+    catalogue = load_catalogue()
+    board = catalogue.leaderboard(leaderboard)
+    entries = catalogue.entries(board)
+    record = board.model_dump(mode="json", by_alias=True)
+    if as_json:
+        record["environment_record"] = catalogue.environment_of(board).model_dump(mode="json")
+        record["entries"] = [entry.model_dump(mode="json") for entry in entries]
+        click.echo(json.dumps(record, indent=1, ensure_ascii=False))
+        return
+    record["entries"] = f"{len(entries)}, of which {_selected(entries, board.priority)} up to priority {board.priority}"
+    filled = {name: value for name, value in record.items() if value not in (None, [], {})}
+    click.echo(yaml.safe_dump(filled, sort_keys=False, allow_unicode=True, width=110), nl=False)
+
+
+def _selected(entries: list, priority: int) -> int:  # type: ignore[type-arg]
+    return sum(entry.priority is None or entry.priority <= priority for entry in entries)

@@ -1,0 +1,102 @@
+"""The Docker engine, through the Docker SDK: variables never appear on a command line."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import docker
+from docker.errors import DockerException, ImageNotFound
+
+from helm_repro.catalogue import Catalogue, Leaderboard
+from helm_repro.catalogue.render import inputs_sha256
+from helm_repro.engines.request import RunRequest
+from helm_repro.errors import EngineError
+from helm_repro.images import bake
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
+
+INPUTS_LABEL = "io.github.helm-repro.inputs"
+# HELM's stages get a few seconds to end; Docker's own default is 10.
+_STOP_SECONDS = 8
+
+
+class DockerEngine:
+    """Runs the board's image as the calling user, results in a bind mount."""
+
+    name = "docker"
+
+    def __init__(self) -> None:
+        try:
+            self._client = docker.from_env()
+            self._client.ping()
+        except DockerException as error:
+            raise EngineError(f"docker: no engine answers ({' '.join(str(error).split())[:200]})") from error
+
+    def prepare(self, catalogue: Catalogue, leaderboard: Leaderboard) -> None:
+        """Build the image unless one with the same inputs is there."""
+        expected = inputs_sha256(catalogue, leaderboard)
+        with contextlib.suppress(ImageNotFound):
+            image = self._client.images.get(image_name(leaderboard))
+            if image.labels.get(INPUTS_LABEL) == expected:
+                return
+        bake.build(catalogue, [leaderboard.id])
+
+    def run(self, request: RunRequest, write: Callable[[bytes], None]) -> int:
+        """Run a container that is removed afterwards, whatever happens."""
+        request.output.mkdir(parents=True, exist_ok=True)
+        variables = dict(request.variables)
+        ports = {}
+        if request.publish:
+            variables |= {"PORT": "8000", "SERVER_HOST": "0.0.0.0"}
+            ports = {"8000/tcp": request.publish}
+        container = self._client.containers.create(
+            image_name(request.leaderboard),
+            list(request.words),
+            environment={**variables, "DATA_DIR": "/data"},
+            volumes={str(request.output.absolute()): {"bind": "/data", "mode": "rw"}},
+            user=f"{os.getuid()}:{os.getgid()}",
+            ports=ports,
+            labels={"helm-repro.leaderboard": request.leaderboard.id},
+        )
+        try:
+            container.start()
+            with _signals_stop(container):
+                for chunk in container.logs(stream=True, follow=True):
+                    write(chunk)
+                return int(container.wait()["StatusCode"])
+        except DockerException as error:
+            raise EngineError(f"docker: {' '.join(str(error).split())[:400]}") from error
+        finally:
+            container.remove(force=True)
+
+
+def image_name(leaderboard: Leaderboard) -> str:
+    """The image that ``make image`` builds for a board."""
+    return f"helm-repro:{leaderboard.id}"
+
+
+@contextlib.contextmanager
+def _signals_stop(container: Container) -> Iterator[None]:
+    def stop(signum: int, frame: object) -> None:
+        # In a thread: the log stream in this one must go on to show how the stages end.
+        name = signal.Signals(signum).name
+        threading.Thread(target=_stop, args=(container, name), daemon=True).start()
+
+    previous = {signum: signal.signal(signum, stop) for signum in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for signum, handler in previous.items():
+            signal.signal(signum, handler)
+
+
+def _stop(container: Container, signal_name: str) -> None:
+    with contextlib.suppress(DockerException):
+        container.kill(signal_name)
+        container.stop(timeout=_STOP_SECONDS)

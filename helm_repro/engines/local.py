@@ -1,0 +1,120 @@
+"""The local engine: a virtual environment made from the same lock as the image.
+
+For machines without Docker, or without a registry to pull a base image from.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import uv
+
+from helm_repro.catalogue import Catalogue, Leaderboard
+from helm_repro.catalogue.render import lock_path, write_board
+from helm_repro.engines.request import RunRequest
+from helm_repro.errors import EngineError
+
+CACHE_VARIABLE = "HELM_REPRO_CACHE"
+
+
+class LocalEngine:
+    """Runs the entrypoint as a child process."""
+
+    name = "local"
+
+    def prepare(self, catalogue: Catalogue, leaderboard: Leaderboard) -> None:
+        """Create the environment unless it exists; its folder's name holds the lock's digest."""
+        directory = _environment(catalogue, leaderboard)
+        complete = directory / ".complete"
+        if complete.exists():
+            return
+        lock = lock_path(catalogue, leaderboard)
+        python = catalogue.environment_of(leaderboard).python
+        print(f"helm-repro: creating {directory} from {lock}", file=sys.stderr)
+        _uv("venv", "--clear", "--quiet", "--python", python, str(directory))
+        build_constraints = lock.with_name("build-constraints.txt")
+        _uv(
+            *("pip", "install", "--quiet", "--python", str(directory / "bin" / "python")),
+            *("--require-hashes", "--no-deps", "--compile-bytecode"),
+            *(("--build-constraints", str(build_constraints)) if build_constraints.exists() else ()),
+            *("--requirements", str(lock)),
+        )
+        complete.touch()
+
+    def run(self, request: RunRequest, write: Callable[[bytes], None]) -> int:
+        """Run the entrypoint in a session of its own and pass signals on to it."""
+        directory = _environment(request.catalogue, request.leaderboard)
+        board = write_board(
+            request.catalogue, request.leaderboard, _cache(request.catalogue) / "boards" / request.leaderboard.id
+        )
+        python = directory / "bin" / "python"
+        request.output.mkdir(parents=True, exist_ok=True)
+        variables = {"SERVER_HOST": "127.0.0.1", **request.variables}
+        if request.publish:
+            variables |= {"SERVER_HOST": request.publish[0], "PORT": str(request.publish[1])}
+        variables |= {"HELM_REPRO_BOARD": str(board), "DATA_DIR": str(request.output.absolute())}
+        entrypoint = [str(python), "-u", str(request.catalogue.root / "entrypoint.py")]
+        inherited = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+        process = subprocess.Popen(
+            [*entrypoint, *request.words],
+            env={**inherited, **variables},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        with _signals_go_to(process):
+            assert process.stdout is not None
+            while chunk := process.stdout.read1(65536):  # type: ignore[attr-defined]
+                write(chunk)
+            return process.wait()
+
+
+def _cache(catalogue: Catalogue) -> Path:
+    return Path(os.environ.get(CACHE_VARIABLE) or catalogue.root / ".cache")
+
+
+def _environment(catalogue: Catalogue, leaderboard: Leaderboard) -> Path:
+    lock = lock_path(catalogue, leaderboard)
+    if not lock.is_file():
+        raise EngineError(f"{lock}: no such lock; make it with `make lock`")
+    digest = hashlib.sha256(lock.read_bytes()).hexdigest()[:12]
+    return _cache(catalogue) / "environments" / f"{leaderboard.environment}-{digest}"
+
+
+def _uv(*arguments: str) -> None:
+    process = subprocess.run(
+        [uv.find_uv_bin(), *arguments], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    if process.returncode != 0:
+        reason = " ".join(process.stderr.split())[-600:]
+        raise EngineError(f"local engine: uv {arguments[0]} failed: {reason}")
+
+
+@contextlib.contextmanager
+def _signals_go_to(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    def forward(signum: int, frame: object) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signum)
+
+    previous = {signum: signal.signal(signum, forward) for signum in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for signum, handler in previous.items():
+            signal.signal(signum, handler)
+        if process.poll() is None:
+            process.kill()
+
+
+def remove_environments(catalogue: Catalogue) -> None:
+    """Delete every environment this engine made."""
+    shutil.rmtree(_cache(catalogue) / "environments", ignore_errors=True)

@@ -1,0 +1,48 @@
+"""What every engine is asked: run this leaderboard with these variables."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Optional, Protocol
+
+from helm_repro.catalogue import Catalogue, Leaderboard
+
+
+@dataclasses.dataclass(frozen=True)
+class RunRequest:
+    """One invocation of the entrypoint.
+
+    Attributes:
+        words: stages or one command, as after an image's name.
+        variables: environment variables of the entrypoint; may hold secrets, so never print them.
+        output: host folder that holds benchmark_output and prod_env.
+        publish: host address and port for the server stage, if it runs.
+    """
+
+    catalogue: Catalogue
+    leaderboard: Leaderboard
+    words: tuple[str, ...]
+    variables: Mapping[str, str]
+    output: Path
+    publish: Optional[tuple[str, int]] = None
+
+
+class Engine(Protocol):
+    """Runs the entrypoint somewhere. Same variables, same results, same exit codes on every engine."""
+
+    name: str
+
+    def prepare(self, catalogue: Catalogue, leaderboard: Leaderboard) -> None:
+        """Make sure that a run can start (build the image, create the environment).
+
+        Raises:
+            EngineError: it cannot, and why, in one line.
+        """
+
+    def run(self, request: RunRequest, write: Callable[[bytes], None]) -> int:
+        """Run and return the entrypoint's exit code; ``write`` gets its output as it comes.
+
+        SIGINT and SIGTERM reach the entrypoint, which then ends in order.
+        """

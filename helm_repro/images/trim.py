@@ -1,0 +1,121 @@
+"""Make an installed environment small: runs in the Dockerfile's build stage, nowhere else.
+
+A plain installation of HELM with every hosted provider's client is 1.7 GB, of which
+HELM never opens a third. Invariants:
+
+- what is removed is named in :data:`RULES`, with the reason; nothing is guessed,
+- every module of HELM that can be imported before can be imported after (tested),
+- no file changes its meaning: native libraries only lose symbols that the linker
+  does not need, as in every Debian package (``dh_strip``).
+
+Standard library only: it runs on the image's own Python, before anything else is there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Optional
+
+_ELF = b"\x7fELF"
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """Files that are removed: a glob below site-packages, what is kept of it, and why."""
+
+    pattern: str
+    reason: str
+    keep: tuple[str, ...] = ()
+    unless_installed: Optional[str] = None
+
+
+RULES = (
+    Rule(
+        "googleapiclient/discovery_cache/documents/*",
+        "descriptions of all Google services; HELM asks for its only one (Perspective) with static_discovery=False",
+    ),
+    Rule("**/tests", "packages' own tests"),
+    Rule("joblib/test", "tests"),
+    Rule("nltk/test", "tests"),
+    Rule("pyarrow/include", "headers for compiling against Arrow"),
+    Rule("pyarrow/*flight*", "Arrow's network protocol; datasets and pandas read files"),
+    Rule("pyarrow/_pyarrow_cpp_tests*", "tests"),
+    Rule("numpy/_core/include", "headers for compiling against numpy"),
+    Rule(
+        "botocore/data/*",
+        "descriptions of all of Amazon's services; HELM calls Bedrock, under a role if asked",
+        keep=("*.json", "bedrock", "bedrock-runtime", "signin", "sso", "sso-oidc", "sts"),
+    ),
+    Rule(
+        "transformers/models/*/modeling_*.py",
+        "neural networks, which transformers cannot load without PyTorch; tokenizers stay",
+        keep=("modeling*_auto.py",),
+        unless_installed="torch",
+    ),
+    Rule("transformers/models/*/modular_*.py", "what the modeling files are generated from", unless_installed="torch"),
+    Rule("transformers/models/*/convert_*.py", "scripts that convert checkpoints of other libraries"),
+    Rule("**/*.pyx", "sources of compiled modules"),
+    Rule("**/*.c", "sources of compiled modules"),
+    Rule("**/*.cpp", "sources of compiled modules"),
+    Rule("**/*.hpp", "sources of compiled modules"),
+)
+
+
+def selected(site_packages: Path, rule: Rule) -> Iterator[Path]:
+    """Paths that a rule removes."""
+    if rule.unless_installed and (site_packages / rule.unless_installed).exists():
+        return
+    for path in sorted(site_packages.glob(rule.pattern)):
+        if not any(fnmatch.fnmatch(path.name, kept) for kept in rule.keep):
+            yield path
+
+
+def remove(site_packages: Path) -> int:
+    """Apply all rules; returns how many bytes are gone."""
+    freed = 0
+    for rule in RULES:
+        for path in selected(site_packages, rule):
+            freed += _size(path)
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+    return freed
+
+
+def strip_libraries(site_packages: Path, strip: str = "strip") -> int:
+    """Remove symbols that are not needed to load native libraries; returns how many bytes are gone."""
+    libraries = [path for path in sorted(site_packages.rglob("*.so*")) if _is_elf(path)]
+    before = sum(path.stat().st_size for path in libraries)
+    if libraries:
+        subprocess.run([strip, "--strip-unneeded", *map(str, libraries)], check=True)
+    return before - sum(path.stat().st_size for path in libraries)
+
+
+def _is_elf(path: Path) -> bool:
+    if path.is_symlink() or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(_ELF)) == _ELF
+
+
+def _size(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() and not path.is_symlink() else [path]
+    return sum(file.lstat().st_size for file in files if not file.is_dir())
+
+
+def main(arguments: list[str]) -> None:
+    """``trim.py ENVIRONMENT``: shrink the virtual environment at that path."""
+    (site_packages,) = Path(arguments[0]).glob("lib/python*/site-packages")
+    removed, stripped = remove(site_packages), strip_libraries(site_packages)
+    print(f"trimmed {site_packages}: {removed / 1e6:.0f} MB of files, {stripped / 1e6:.0f} MB of symbols")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,126 @@
+"""The entrypoint's handle on the process that holds HELM (see ``zygote``).
+
+Invariants: SIGTERM and SIGINT reach the running HELM command at once; no process
+outlives the entrypoint; a command that does not end within ``GRACE_SECONDS`` of
+the signal is killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any, Optional
+
+from helm_repro.inside.errors import InsideError, Stopped
+from helm_repro.inside.exit_codes import ExitCode
+
+GRACE_SECONDS = 5
+_PACKAGE_PARENT = Path(__file__).parents[2]
+
+
+class HelmProcess:
+    """Start with ``preload`` modules importing in the background; use as a context manager."""
+
+    def __init__(self, preload: Sequence[str], directory: Path, environ: Mapping[str, str]):
+        self._stopped_by: Optional[int] = None
+        request_read, request_write = os.pipe()
+        answer_read, answer_write = os.pipe()
+        self._process = subprocess.Popen(
+            [sys.executable, "-u", "-m", "helm_repro.inside.zygote", str(request_read), str(answer_write), *preload],
+            pass_fds=(request_read, answer_write),
+            cwd=directory,
+            env={**environ, "PYTHONPATH": _python_path(environ), "PYTHONSAFEPATH": "1"},
+            stdin=subprocess.DEVNULL,
+            # A group of its own, so that one signal reaches HELM and whatever HELM started.
+            start_new_session=True,
+        )
+        os.close(request_read)
+        os.close(answer_write)
+        self._requests = os.fdopen(request_write, "w", encoding="utf-8")
+        self._answers = os.fdopen(answer_read, encoding="utf-8")
+
+    def __enter__(self) -> HelmProcess:
+        self._previous = {s: signal.signal(s, self._on_signal) for s in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)}
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        signal.alarm(0)
+        for signum, handler in self._previous.items():
+            signal.signal(signum, handler)
+        self._signal_group(signal.SIGKILL)
+        self._process.wait()
+        self._answers.close()
+
+    def command(self, argv: Sequence[str], listen_on: Optional[str] = None) -> int:
+        """Run one of HELM's console commands and return its exit status.
+
+        Args:
+            listen_on: address for a server that the command starts.
+
+        Raises:
+            Stopped: a signal arrived before or while it ran.
+            InsideError: the process that holds HELM died (out of memory, import failure).
+        """
+        return self._ask({"command": list(argv), "listen_on": listen_on})
+
+    def call(self, function: str, **argument: object) -> Any:
+        """Call ``module:function`` with HELM imported and return its JSON-able result.
+
+        Raises:
+            Stopped: as in :meth:`command`.
+            InsideError: the function raised; its traceback is in the log.
+        """
+        with tempfile.TemporaryDirectory(prefix="helm-repro-") as directory:
+            result = Path(directory, "result.json")
+            status = self._ask({"call": function, "argument": argument, "result": str(result)})
+            if status != 0:
+                raise InsideError(f"{function} ended with {status}; the reason is above", ExitCode.CONFIGURATION)
+            return json.loads(result.read_text(encoding="utf-8"))
+
+    def _ask(self, request: Mapping[str, object]) -> int:
+        self._raise_if_stopped()
+        try:
+            self._requests.write(json.dumps(request) + "\n")
+            self._requests.flush()
+            answer = self._answers.readline()
+        except BrokenPipeError:
+            answer = ""
+        self._raise_if_stopped()
+        if not answer:
+            status = self._process.wait()
+            killed = " (killed: out of memory?)" if status == -signal.SIGKILL else ""
+            raise InsideError(f"HELM's process ended with {status}{killed}", ExitCode.PARTIAL)
+        return int(json.loads(answer)["status"])
+
+    def _on_signal(self, signum: int, frame: Optional[FrameType]) -> None:
+        if signum == signal.SIGALRM:
+            self._signal_group(signal.SIGKILL)
+            return
+        self._stopped_by = self._stopped_by or signum
+        self._signal_group(signal.SIGTERM)
+        signal.alarm(GRACE_SECONDS)
+
+    def _raise_if_stopped(self) -> None:
+        if self._stopped_by is not None:
+            raise Stopped(self._stopped_by)
+
+    def _signal_group(self, signum: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signum)
+
+
+def _python_path(environ: Mapping[str, str]) -> str:
+    return os.pathsep.join(filter(None, (str(_PACKAGE_PARENT), environ.get("PYTHONPATH"))))

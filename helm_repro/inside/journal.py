@@ -1,0 +1,46 @@
+"""The suite's journal: one JSON object per line, appended while the suite runs.
+
+Events: ``plan`` (total number of runs), ``start``, ``done``, ``fail`` (with error, cause and
+traceback), ``stage`` (a stage began or ended). Readers must skip a last line that is
+cut short: the writer may have been killed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Union
+
+FILE_NAME = "journal.jsonl"
+
+
+class Journal:
+    """Appends to the journal of one suite; safe to use from several processes at once."""
+
+    def __init__(self, suite_path: Union[str, Path]):
+        self._path = Path(suite_path, FILE_NAME)
+
+    def write(self, event: str, **fields: object) -> None:
+        """Append one event with the time (seconds since the epoch)."""
+        line = json.dumps({"time": round(time.time(), 3), "event": event, **fields}) + "\n"
+        # One write on a file opened for appending: lines of several processes stay whole.
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(descriptor, line.encode())
+        finally:
+            os.close(descriptor)
+
+    def read(self) -> Iterator[dict[str, Any]]:
+        """Yield the events in order; nothing if there is no journal yet."""
+        try:
+            lines = self._path.read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            return
+        for line in lines:
+            try:
+                yield json.loads(line)
+            except ValueError:
+                continue

@@ -1,0 +1,204 @@
+"""Which run specs a leaderboard gives for these models. Runs with HELM imported.
+
+``helm-run`` constructs every run spec before it runs the first one, so a single
+entry that cannot be constructed (raft, legalbench and big_bench download while
+constructing) ends it before any work is done. Here HELM's own constructor is
+called entry by entry, and an entry that fails is a named failure of that entry.
+
+Each kept entry is rewritten with its model spelled out, which is what
+``--models-to-run`` does in HELM's ``run_entries_to_run_specs``
+(helm/benchmark/run.py, 0.5.12 and later), so run specs are HELM's own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Optional
+
+from helm_repro.inside.entry import Entry, rewrite_for_any_model
+
+# Groups defined by tags of a model's metadata (ModelRunExpander in helm/benchmark/run_expander.py).
+# Looked up by tag, not through HELM's expander, because that one drops deprecated models
+# and the published leaderboards are full of them.
+_GROUP_TAGS = {
+    "text": ("TEXT_MODEL_TAG",),
+    "code": ("CODE_MODEL_TAG",),
+    "text_code": ("TEXT_MODEL_TAG", "CODE_MODEL_TAG"),
+    "full_functionality_text": ("FULL_FUNCTIONALITY_TEXT_MODEL_TAG",),
+    "limited_functionality_text": ("LIMITED_FUNCTIONALITY_TEXT_MODEL_TAG",),
+    "instruction_following": ("INSTRUCTION_FOLLOWING_MODEL_TAG",),
+    "text_to_image": ("TEXT_TO_IMAGE_MODEL_TAG",),
+    "vlm": ("VISION_LANGUAGE_MODEL_TAG",),
+    "audiolm": ("AUDIO_LANGUAGE_MODEL_TAG",),
+    "ablation": ("ABLATION_MODEL_TAG",),
+}
+
+
+def make_plan(
+    conf_path: str,
+    models: Sequence[str],
+    priority: int,
+    max_eval_instances: int,
+    num_train_trials: int,
+    output_path: str,
+    local_path: str,
+    model_groups: str,
+    include_unavailable: bool,
+    leaderboard: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Construct every run spec that ``helm-run`` would.
+
+    Returns:
+        ``{"run_specs": [{"name", "entry", "run_spec", "unavailable"}], "failed": [{"entry", "reason"}],
+        "left_out": [{"entry", "reason"}], "conf": [run entries for helm-run],
+        "unknown_models": [{"model", "similar"}]}``; with unknown models the rest is empty.
+    """
+    from helm.benchmark.config_registry import (
+        register_builtin_configs_from_helm_package,
+        register_configs_from_directory,
+    )
+    from helm.benchmark.presentation.run_entry import read_run_entries
+    from helm.benchmark.runner import set_benchmark_output_path
+
+    register_builtin_configs_from_helm_package()
+    register_configs_from_directory(local_path)
+    # Run spec functions keep what they download below this path (helm/benchmark/runner.py).
+    set_benchmark_output_path(output_path)
+
+    plan: dict[str, Any] = {"run_specs": [], "failed": [], "left_out": [], "conf": [], "unknown_models": []}
+    plan["unknown_models"] = [_unknown(model) for model in models if not _is_known(model)]
+    if plan["unknown_models"]:
+        return plan
+
+    entries = [Entry(e.description, e.priority, e.groups) for e in read_run_entries([conf_path]).entries]
+    entries = [entry for entry in entries if entry.priority is None or entry.priority <= priority]
+    seen: dict[str, str] = {}
+    for entry, model, reason in _per_model(entries, models, model_groups, leaderboard.get("any_model")):
+        if reason:
+            plan["left_out"].append({"entry": entry.description, "reason": reason})
+            continue
+        explicit = entry.with_model(model).with_groups(leaderboard.get("entry_groups", {}))
+        try:
+            run_specs = _construct(explicit, model, max_eval_instances, num_train_trials)
+        except Exception as error:
+            plan["failed"].append({"entry": entry.description, "reason": _one_line(error)})
+            continue
+        if not run_specs:
+            plan["left_out"].append({"entry": entry.description, "reason": f"gives no run spec for {model}"})
+            continue
+        unavailable = _unavailable(entry.description, leaderboard.get("caveats", []), Path(output_path))
+        new = [spec for spec in run_specs if spec["name"] not in seen]
+        for spec in run_specs:
+            if spec not in new:
+                first = seen[spec["name"]]
+                plan["left_out"].append(
+                    {"entry": entry.description, "reason": f"run {spec['name']} is already given by {first}"}
+                )
+        for spec in new:
+            seen[spec["name"]] = entry.description
+            plan["run_specs"].append(
+                {"name": spec["name"], "entry": entry.description, "run_spec": spec, "unavailable": unavailable}
+            )
+        if new and (unavailable is None or include_unavailable):
+            plan["conf"].append(dataclasses.asdict(explicit))
+    return plan
+
+
+def _per_model(
+    entries: Sequence[Entry], models: Sequence[str], model_groups: str, any_model: Optional[Mapping[str, Any]]
+) -> Iterator[tuple[Entry, str, Optional[str]]]:
+    """Yield (entry, model, why it is left out or None) in HELM's order: entry by entry, model by model."""
+    named = {entry.model for entry in entries if entry.model and "/" in entry.model}
+    derived = {
+        model: rewrite_for_any_model(entries, model, any_model) for model in models if any_model and model not in named
+    }
+    if derived and len(derived) == len(models):
+        for model, rewritten in derived.items():
+            for entry in rewritten:
+                yield entry, model, None
+        return
+    for entry in entries:
+        for model in models:
+            if entry.model and "/" in entry.model:
+                if entry.model == model or entry.deployment == model:
+                    yield entry, model, None
+                elif len(models) == 1:
+                    yield entry, model, f"is for {entry.model}"
+            elif model_groups == "strict" and entry.model and not _in_group(model, entry.model):
+                yield entry, model, f"{model} does not belong to the group model={entry.model}"
+            else:
+                yield entry, model, None
+    for model, rewritten in derived.items():
+        for entry in rewritten:
+            yield entry, model, None
+
+
+def _construct(entry: Entry, model: str, max_eval_instances: int, num_train_trials: int) -> list[dict[str, Any]]:
+    from helm.benchmark.presentation.run_entry import RunEntry
+    from helm.benchmark.run import run_entries_to_run_specs
+    from helm.common.general import asdict_without_nones
+
+    helm_entry = RunEntry(entry.description, entry.priority, None if entry.groups is None else list(entry.groups))
+    specs = run_entries_to_run_specs(
+        [helm_entry],
+        max_eval_instances=max_eval_instances,
+        num_train_trials=num_train_trials,
+        models_to_run=[model],
+    )
+    return [asdict_without_nones(spec) for spec in specs]
+
+
+def _is_known(model: str) -> bool:
+    from helm.benchmark.model_deployment_registry import ModelDeploymentNotFoundError, get_model_deployment
+    from helm.benchmark.model_metadata_registry import get_all_models
+
+    if model in get_all_models():
+        return True
+    try:
+        get_model_deployment(model)
+    except (ModelDeploymentNotFoundError, ValueError):
+        return False
+    return True
+
+
+def _unknown(model: str) -> dict[str, Any]:
+    from helm.benchmark.model_metadata_registry import get_all_models
+
+    return {"model": model, "similar": difflib.get_close_matches(model, get_all_models(), n=3, cutoff=0.6)}
+
+
+def _in_group(model: str, group: str) -> bool:
+    from helm.benchmark.model_metadata_registry import get_model_metadata
+    from helm.benchmark.run_expander import ModelRunExpander
+
+    base, _, family = group.partition("_")
+    if base == "ablation" and family:
+        return _in_group(model, "ablation") and _in_group(model, family)
+    if group in ("all", "default"):
+        return True
+    if group in _GROUP_TAGS:
+        try:
+            tags = get_model_metadata(model).tags
+        except ValueError:
+            return group in ("text", "text_code", "full_functionality_text")
+        return any(tag in tags for tag in _GROUP_TAGS[group])
+    return model in ModelRunExpander(group).get_model_group_to_model_names().get(group, [group])
+
+
+def _unavailable(description: str, caveats: Sequence[Mapping[str, Any]], output_path: Path) -> Optional[str]:
+    for caveat in caveats:
+        if not caveat.get("skip") or not any(re.search(pattern, description) for pattern in caveat["entries"]):
+            continue
+        if caveat.get("own_copy") and (output_path / caveat["own_copy"]).exists():
+            continue
+        return f"{caveat['what']}: {caveat['reason']}"
+    return None
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}"[:500]

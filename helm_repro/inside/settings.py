@@ -1,0 +1,177 @@
+"""Environment variables become typed settings, or one clear line.
+
+Invariant: a value that is not understood is never replaced by a default.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Optional
+
+from helm_repro.inside.board import Board
+from helm_repro.inside.errors import VariableError
+from helm_repro.inside.variables import BY_NAME, STAGES
+
+# One path component that no shell, URL or file system gives a second meaning.
+_SUITE_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+_MODEL_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._:@+-]*(/[A-Za-z0-9][A-Za-z0-9._:@+-]*)+$")
+_LARGEST = 2**31 - 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What was asked for. Paths are absolute; counts are numbers of instances, trials, requests."""
+
+    board: Board
+    stages: tuple[str, ...]
+    models: tuple[str, ...]
+    suite: str
+    conf_path: Path
+    schema_path: Path
+    num_train_trials: int
+    max_eval_instances: int
+    priority: int
+    num_threads: int
+    port: int
+    server_host: str
+    data_dir: Path
+    model_groups: str
+    include_unavailable: bool
+    log_format: str
+
+    @property
+    def output_path(self) -> Path:
+        return self.data_dir / "benchmark_output"
+
+    @property
+    def local_path(self) -> Path:
+        return self.data_dir / "prod_env"
+
+    @property
+    def suite_path(self) -> Path:
+        return self.output_path / "runs" / self.suite
+
+
+def read_settings(
+    environ: Mapping[str, str], board: Board, stages: Sequence[str] = (), working_directory: Optional[Path] = None
+) -> Settings:
+    """Check every variable and resolve defaults from the board.
+
+    Args:
+        environ: the environment; an empty value counts as unset, as in a compose file.
+        stages: stage names given as arguments; they win over ``STAGES``.
+
+    Raises:
+        VariableError: naming the variable, its value and what is allowed.
+    """
+    here = working_directory or Path.cwd()
+    source = _Source(environ, board)
+    chosen = tuple(stages) or source.words("STAGES")
+    for stage in chosen:
+        if stage not in STAGES:
+            raise VariableError("STAGES", stage, f"unknown stage, allowed: {', '.join(STAGES)}")
+    data_dir = here / source.text("DATA_DIR")
+    return Settings(
+        board=board,
+        stages=tuple(stage for stage in STAGES if stage in chosen),
+        models=source.models(required="run" in chosen),
+        suite=source.suite(),
+        conf_path=source.path("RUN_ENTRIES_CONF_PATH", here),
+        schema_path=source.path("SCHEMA_PATH", here),
+        num_train_trials=source.count("NUM_TRAIN_TRIALS"),
+        max_eval_instances=source.instances(),
+        priority=source.count("PRIORITY", most=5),
+        num_threads=source.count("NUM_THREADS", most=4096),
+        port=source.count("PORT", most=65535),
+        server_host=source.text("SERVER_HOST"),
+        data_dir=data_dir,
+        model_groups=source.choice("MODEL_GROUPS"),
+        include_unavailable=source.choice("INCLUDE_UNAVAILABLE") == "1",
+        log_format=source.choice("LOG_FORMAT"),
+    )
+
+
+class _Source:
+    """Reads single variables; the only place that looks at raw text."""
+
+    def __init__(self, environ: Mapping[str, str], board: Board):
+        self._environ = environ
+        self._board = board
+
+    def given(self, name: str) -> Optional[str]:
+        return self._environ.get(name, "").strip() or None
+
+    def text(self, name: str) -> str:
+        variable = BY_NAME[name]
+        default = str(self._board.leaderboard[variable.board]) if variable.board else variable.default
+        value = self.given(name) or default
+        if value is None:
+            raise VariableError(name, "", "must be set")
+        if "\0" in value or any(ord(character) < 32 for character in value):
+            raise VariableError(name, repr(value), "must not hold control characters")
+        return value
+
+    def words(self, name: str) -> tuple[str, ...]:
+        return tuple(word for word in re.split(r"[,\s]+", self.text(name)) if word)
+
+    def choice(self, name: str) -> str:
+        value = self.text(name)
+        if value not in BY_NAME[name].choices:
+            raise VariableError(name, value, f"allowed: {', '.join(BY_NAME[name].choices)}")
+        return value
+
+    def count(self, name: str, most: int = _LARGEST) -> int:
+        return _number(name, self.text(name), most)
+
+    def instances(self) -> int:
+        main, alias = self.given("MAX_EVAL_INSTANCES"), self.given("NUM_EVAL_INSTANCES")
+        if alias is None:
+            return self.count("MAX_EVAL_INSTANCES")
+        number = _number("NUM_EVAL_INSTANCES", alias, _LARGEST)
+        if main is not None and self.count("MAX_EVAL_INSTANCES") != number:
+            raise VariableError(
+                "MAX_EVAL_INSTANCES", main, f"differs from NUM_EVAL_INSTANCES={alias}; they mean the same, set one"
+            )
+        return number
+
+    def models(self, required: bool) -> tuple[str, ...]:
+        given = self.given("MODELS_TO_RUN")
+        if given is None:
+            if required:
+                raise VariableError("MODELS_TO_RUN", "", "must name a model, for example openai/gpt-4o-2024-11-20")
+            return ()
+        names = tuple(dict.fromkeys(self.words("MODELS_TO_RUN")))
+        for name in names:
+            if not _MODEL_NAME.match(name):
+                raise VariableError(
+                    "MODELS_TO_RUN", name, "a model is written creator/name, as in openai/gpt-4o-2024-11-20"
+                )
+        return names
+
+    def suite(self) -> str:
+        value = self.text("SUITE_NAME")
+        if not _SUITE_NAME.match(value):
+            raise VariableError(
+                "SUITE_NAME",
+                value,
+                "must be one name of letters, digits, '.', '_' and '-' (at most 100), starting with a letter or digit",
+            )
+        return value
+
+    def path(self, name: str, here: Path) -> Path:
+        value = self.text(name)
+        candidates = [here / value, self._board.directory / value]
+        for candidate in candidates:
+            if candidate.is_file():
+                return candidate.absolute()
+        raise VariableError(name, value, f"no such file (looked in {here} and {self._board.directory})")
+
+
+def _number(name: str, value: str, most: int) -> int:
+    if not re.fullmatch(r"[0-9]{1,10}", value, re.ASCII) or not 1 <= int(value) <= most:
+        allowed = "a whole number from 1" if most == _LARGEST else f"a whole number from 1 to {most}"
+        raise VariableError(name, value, f"must be {allowed}")
+    return int(value)

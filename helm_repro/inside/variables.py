@@ -1,0 +1,53 @@
+"""Every environment variable of the entrypoint, in one table.
+
+The first seven are those of HELM's page "Reproducing Leaderboards"
+(``docs/reproducing_leaderboards.md``); ``NUM_EVAL_INSTANCES`` is the page's second
+name for ``MAX_EVAL_INSTANCES``. README and ``describe`` are generated from here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Optional
+
+
+@dataclasses.dataclass(frozen=True)
+class Variable:
+    """One environment variable.
+
+    ``default`` of ``None`` means that there is none; ``board`` names the
+    leaderboard field that gives the default instead.
+    """
+
+    name: str
+    doc: str
+    default: Optional[str] = None
+    board: Optional[str] = None
+    choices: tuple[str, ...] = ()
+    helm_page: bool = False
+
+
+STAGES = ("run", "summarize", "server")
+
+VARIABLES: tuple[Variable, ...] = (
+    Variable("MODELS_TO_RUN", "model or models to evaluate, separated by spaces or commas", helm_page=True),
+    Variable("SUITE_NAME", "name of the suite that results go into", default="my-suite", helm_page=True),
+    Variable("RUN_ENTRIES_CONF_PATH", "run entries to use instead of the leaderboard's", board="conf", helm_page=True),
+    Variable("SCHEMA_PATH", "schema to use instead of the leaderboard's", board="schema", helm_page=True),
+    Variable("NUM_TRAIN_TRIALS", "trials, each with its own examples", board="num_train_trials", helm_page=True),
+    Variable("MAX_EVAL_INSTANCES", "most instances per run", board="max_eval_instances", helm_page=True),
+    Variable("NUM_EVAL_INSTANCES", "the page's second name for MAX_EVAL_INSTANCES", helm_page=True),
+    Variable("PRIORITY", "run entries up to this priority, 1 to 5", board="priority", helm_page=True),
+    Variable("STAGES", "stages to run, in this order", default="run,summarize,server", choices=STAGES),
+    Variable("NUM_THREADS", "requests in flight, in all", default="4"),
+    Variable("PORT", "port of the server stage", default="8000"),
+    Variable("SERVER_HOST", "address that the server stage listens on", default="0.0.0.0"),
+    Variable("DATA_DIR", "directory that holds benchmark_output and prod_env", default="/data"),
+    Variable("MODEL_GROUPS", "entries for a group of models: `strict` keeps those your model's tags match, "
+             "`all` runs every one (HELM 0.5.12 and later)", board="model_groups", choices=("strict", "all")),
+    Variable("INCLUDE_UNAVAILABLE", "1: run entries whose data is known to be gone as well", default="0",
+             choices=("0", "1")),
+    Variable("LOG_FORMAT", "form of our own log lines", default="text", choices=("text", "json")),
+)  # fmt: skip
+
+BY_NAME = {variable.name: variable for variable in VARIABLES}

@@ -1,0 +1,112 @@
+"""One Python process that imports HELM once and forks a child per command.
+
+Importing HELM costs seconds, and a suite needs it several times: to plan, to run,
+to summarise. This process imports once and then serves requests, one JSON object
+per line on a pipe. Every command runs in a fork, so each starts from the state
+right after import, as if it were a process of its own:
+
+* ``{"command": [...], "listen_on": HOST}`` calls the console script of that name that
+  crfm-helm's wheel declares, with that argument list, as its launcher would.
+* ``{"call": "module:function", "argument": {...}, "result": PATH}`` calls one of
+  our functions and writes what it returns to PATH as JSON.
+
+The answer is ``{"status": N}``, N as in ``subprocess.Popen.returncode``.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import importlib.metadata
+import json
+import os
+import signal
+import sys
+import traceback
+from typing import Any, NoReturn
+
+from helm_repro.inside.server_address import listen_on
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def main() -> None:
+    """Serve requests until the pipe closes. Arguments: request fd, answer fd, modules to import."""
+    _die_with_parent()
+    requests = os.fdopen(int(sys.argv[1]), encoding="utf-8")
+    answers = os.fdopen(int(sys.argv[2]), "w", encoding="utf-8")
+    # The entrypoint signals the whole process group; this process must outlive its child to report.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    signal.signal(signal.SIGINT, lambda *_: None)
+    for module in sys.argv[3:]:
+        importlib.import_module(module)
+    for line in requests:
+        request = json.loads(line)
+        sys.stdout.flush()
+        child = os.fork()
+        if child == 0:
+            requests.close()
+            answers.close()
+            _run(request)
+        _, status = os.waitpid(child, 0)
+        answers.write(json.dumps({"status": os.waitstatus_to_exitcode(status)}) + "\n")
+        answers.flush()
+
+
+def _run(request: dict[str, Any]) -> NoReturn:
+    """Run one request in this forked process and end it."""
+    _die_with_parent()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    status = 1
+    try:
+        if "command" in request:
+            if request.get("listen_on"):
+                listen_on(request["listen_on"])
+            _console_script(request["command"])
+        else:
+            _call(request)
+        status = 0
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else (0 if end.code is None else 1)
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+    except KeyboardInterrupt:
+        status = 130
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            # Not sys.exit: that would run the atexit hooks that the parent's imports registered, once per fork.
+            os._exit(status)
+
+
+def _console_script(command: list[str]) -> None:
+    scripts = importlib.metadata.distribution("crfm-helm").entry_points.select(group="console_scripts")
+    (script,) = (script for script in scripts if script.name == command[0])
+    sys.argv = list(command)
+    result = script.load()()
+    sys.exit(0 if not isinstance(result, int) else result)
+
+
+def _call(request: dict[str, Any]) -> None:
+    # A called function's result goes to a file; whatever HELM prints meanwhile is log, not result.
+    os.dup2(2, 1)
+    module, _, function = request["call"].partition(":")
+    value = getattr(importlib.import_module(module), function)(**request["argument"])
+    temporary = request["result"] + ".part"
+    with open(temporary, "w", encoding="utf-8") as file:  # noqa: PTH123
+        json.dump(value, file)
+    os.replace(temporary, request["result"])  # noqa: PTH105
+
+
+def _die_with_parent() -> None:
+    # Even kill -9 of the entrypoint must not leave a HELM that goes on spending money.
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+if __name__ == "__main__":
+    main()
