@@ -16,13 +16,17 @@ from __future__ import annotations
 import dataclasses
 import fnmatch
 import shutil
+import struct
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Optional
 
-_ELF = b"\x7fELF"
+_ELF64 = b"\x7fELF\x02\x01"
+_HEADER_SIZE = 64
+_PT_LOAD = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,19 +94,46 @@ def remove(site_packages: Path) -> int:
 
 
 def strip_libraries(site_packages: Path, strip: str = "strip") -> int:
-    """Remove symbols that are not needed to load native libraries; returns how many bytes are gone."""
-    libraries = [path for path in sorted(site_packages.rglob("*.so*")) if _is_elf(path)]
-    before = sum(path.stat().st_size for path in libraries)
-    if libraries:
-        subprocess.run([strip, "--strip-unneeded", *map(str, libraries)], check=True)
-    return before - sum(path.stat().st_size for path in libraries)
+    """Remove symbols that are not needed to load native libraries; returns how many bytes are gone.
+
+    Libraries that auditwheel has patched can come out with segments that the loader refuses
+    (https://github.com/pypa/auditwheel/issues/716). So those it put into ``*.libs`` are left
+    alone, every other result is checked, and the original stays if in doubt.
+    """
+    freed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        stripped = Path(folder) / "stripped"
+        for library in sorted(site_packages.rglob("*.so*")):
+            grafted = library.parent.name.endswith(".libs")
+            if grafted or library.is_symlink() or not library.is_file() or not is_loadable(library):
+                continue
+            subprocess.run([strip, "--strip-unneeded", "-o", stripped, library], check=True)
+            gain = library.stat().st_size - stripped.stat().st_size
+            if gain > 0 and is_loadable(stripped):
+                library.write_bytes(stripped.read_bytes())  # keeps the file's mode
+                freed += gain
+    return freed
 
 
-def _is_elf(path: Path) -> bool:
-    if path.is_symlink() or not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return file.read(len(_ELF)) == _ELF
+def is_loadable(library: Path) -> bool:
+    """Whether a file is a 64-bit little-endian ELF whose segments the loader can map.
+
+    The loader wants file offset and address of a segment equal modulo its alignment:
+    https://refspecs.linuxfoundation.org/elf/gabi4+/ch5.pheader.html
+    """
+    with library.open("rb") as file:
+        header = file.read(_HEADER_SIZE)
+        if header[: len(_ELF64)] != _ELF64 or len(header) < _HEADER_SIZE:
+            return False
+        (table,) = struct.unpack_from("<Q", header, 32)
+        size, count = struct.unpack_from("<HH", header, 54)
+        file.seek(table)
+        segments = file.read(size * count)
+    for start in range(0, size * count, size):
+        kind, _, offset, address, _, _, _, alignment = struct.unpack_from("<IIQQQQQQ", segments, start)
+        if kind == _PT_LOAD and alignment > 1 and (address - offset) % alignment:
+            return False
+    return True
 
 
 def _size(path: Path) -> int:
