@@ -1,29 +1,37 @@
 #!/usr/bin/env python3
 """The image's entrypoint: environment variables and a few words in, a suite and an exit code out.
 
-entrypoint.py [run] [summarize] [server]     stages; none: those of STAGES
-entrypoint.py plan [--json]                  what would run
-entrypoint.py describe [--json]              what is baked in
+``entrypoint.py [run] [summarize] [server]``: stages; without any, those of STAGES.
+``entrypoint.py plan [--json]``: what would run.
+``entrypoint.py preflight``: what would stand in the way.
+``entrypoint.py describe [--json]``: what is baked in.
 """
 
-import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 
 from helm_repro.inside import describe, health, pipeline, planning
 from helm_repro.inside.board import complete_board, load_board
 from helm_repro.inside.errors import InsideError, Stopped
 from helm_repro.inside.exit_codes import ExitCode
 from helm_repro.inside.log import say, use_format
-from helm_repro.inside.settings import read_settings
+from helm_repro.inside.settings import Settings, read_settings
 from helm_repro.inside.variables import STAGES
 
-COMMANDS = ("plan", "describe", "healthcheck", "check-board")
+# Commands that need settings, with the stages whose variables they need.
+COMMANDS: dict[str, tuple[Callable[[Settings, bool], int], list[str]]] = {
+    "plan": (planning.print_plan, ["run"]),
+    "preflight": (pipeline.run_preflight, ["run"]),
+    "healthcheck": (health.check, []),
+}
+BOARD_COMMANDS = {"describe": describe.print_description, "check-board": complete_board}
+WORDS = (*STAGES, *COMMANDS, *BOARD_COMMANDS)
 
 
 def main(arguments: list[str]) -> int:
-    """Do what the arguments say.
+    """Do what the arguments say and return the exit code.
 
     Raises:
         InsideError: with the exit code and one line for the user.
@@ -31,26 +39,18 @@ def main(arguments: list[str]) -> int:
     words = [argument for argument in arguments if argument != "--json"]
     as_json = len(words) != len(arguments)
     for word in words:
-        if word not in (*STAGES, *COMMANDS):
-            raise InsideError(f"{word}: unknown stage or command, allowed: {', '.join((*STAGES, *COMMANDS))}")
-    command = words[0] if words and words[0] in COMMANDS else None
-    if (command and len(words) > 1) or (not command and any(word in COMMANDS for word in words)):
+        if word not in WORDS:
+            raise InsideError(f"{word}: unknown stage or command, allowed: {', '.join(WORDS)}")
+    if len(words) > 1 and not set(words) <= set(STAGES):
         raise InsideError(f"{' '.join(words)}: a command stands alone; only stages can be combined")
 
     board = load_board()
-    if command == "check-board":
-        complete_board(board)
-        return ExitCode.OK
-    if command == "describe":
-        print(json.dumps(describe.description(board), indent=2) if as_json else describe.as_text(board))
-        return ExitCode.OK
-    settings = read_settings(os.environ, board, ["run"] if command == "plan" else [] if command else words)
+    if words and words[0] in BOARD_COMMANDS:
+        return BOARD_COMMANDS[words[0]](board, as_json)
+    command, stages = COMMANDS.get(words[0] if words else "", (pipeline.run_stages, words))
+    settings = read_settings(os.environ, board, stages)
     use_format(settings.log_format)
-    if command == "healthcheck":
-        return 0 if health.is_healthy(settings) else 1
-    if command == "plan":
-        return planning.print_plan(settings, as_json)
-    return pipeline.run_stages(settings)
+    return command(settings, as_json)
 
 
 def _stopped_early(signum: int, _: object) -> None:
@@ -66,4 +66,8 @@ if __name__ == "__main__":
     except InsideError as error:
         say("error", str(error))
         code = int(error.exit_code)
+    except OSError as error:
+        # A full disk or a vanished mount while we write our own files; what is finished stays.
+        say("error", f"{error.filename or 'data directory'}: {error.strerror}; mend it and run the same command again")
+        code = int(ExitCode.PARTIAL)
     sys.exit(code)

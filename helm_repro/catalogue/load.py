@@ -9,12 +9,14 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Optional, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from helm_repro.catalogue.inheritance import inherit
 from helm_repro.catalogue.models import Environment, Leaderboard
 from helm_repro.catalogue.notation import Entries, RunEntry
 from helm_repro.errors import ConfigurationError
@@ -73,7 +75,7 @@ def load_catalogue(root: Optional[Path] = None) -> Catalogue:
     root = root or find_root()
     problems: list[str] = []
     leaderboards = _read_all(root, "leaderboards", "leaderboard.yaml", Leaderboard, problems)
-    environments = _read_all(root, "images", "environment.yaml", Environment, problems)
+    environments = _read_all(root, "images", "environment.yaml", Environment, problems, inherit)
     for leaderboard in leaderboards.values():
         if leaderboard.environment not in environments:
             problems.append(
@@ -85,11 +87,18 @@ def load_catalogue(root: Optional[Path] = None) -> Catalogue:
     return Catalogue(root, leaderboards, environments)
 
 
-def _read_all(root: Path, folder: str, file_name: str, model: type[_Model], problems: list[str]) -> dict[str, _Model]:
+def _read_all(
+    root: Path,
+    folder: str,
+    file_name: str,
+    model: type[_Model],
+    problems: list[str],
+    prepare: Callable[[Path, Any], Any] = lambda path, raw: raw,
+) -> dict[str, _Model]:
     found: dict[str, _Model] = {}
     for path in sorted(root.glob(f"{folder}/*/{file_name}"), key=lambda path: (path.parent.name != "smoke", path)):
         try:
-            record = _read(path, model)
+            record = _read(path, model, prepare)
         except ConfigurationError as error:
             problems.append(str(error))
             continue
@@ -100,10 +109,9 @@ def _read_all(root: Path, folder: str, file_name: str, model: type[_Model], prob
     return found
 
 
-def _read(path: Path, model: type[_Model]) -> _Model:
+def _read(path: Path, model: type[_Model], prepare: Callable[[Path, Any], Any] = lambda path, raw: raw) -> _Model:
     try:
-        raw: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return model.model_validate(raw)
+        return model.model_validate(prepare(path, yaml.safe_load(path.read_text(encoding="utf-8"))))
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}") from error
     except yaml.YAMLError as error:

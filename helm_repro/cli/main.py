@@ -11,7 +11,22 @@ import click
 import helm_repro
 from helm_repro.errors import HelmReproError
 
-VERBS = ("list", "show", "run", "serve", "scores", "bake", "image", "base-image", "lock")
+VERBS = (
+    "list",
+    "show",
+    "run",
+    "serve",
+    "scores",
+    "bake",
+    "image",
+    "base-image",
+    "lock",
+    "docs",
+    "releases",
+    "verify",
+    "report",
+    "compare",
+)
 
 
 class Verbs(click.Group):

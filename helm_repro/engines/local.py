@@ -51,11 +51,10 @@ class LocalEngine:
 
     def run(self, request: RunRequest, write: Callable[[bytes], None]) -> int:
         """Run the entrypoint in a session of its own and pass signals on to it."""
-        directory = _environment(request.catalogue, request.leaderboard)
         board = write_board(
             request.catalogue, request.leaderboard, _cache(request.catalogue) / "boards" / request.leaderboard.id
         )
-        python = directory / "bin" / "python"
+        python = environment_python(request.catalogue, request.leaderboard)
         request.output.mkdir(parents=True, exist_ok=True)
         variables = {"SERVER_HOST": "127.0.0.1", **request.variables}
         if request.publish:
@@ -80,6 +79,11 @@ class LocalEngine:
 
 def _cache(catalogue: Catalogue) -> Path:
     return Path(os.environ.get(CACHE_VARIABLE) or catalogue.root / ".cache")
+
+
+def environment_python(catalogue: Catalogue, leaderboard: Leaderboard) -> Path:
+    """The interpreter of the environment that :meth:`LocalEngine.prepare` creates."""
+    return _environment(catalogue, leaderboard) / "bin" / "python"
 
 
 def _environment(catalogue: Catalogue, leaderboard: Leaderboard) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from helm_repro.inside.board import Board
@@ -26,6 +27,12 @@ def description(board: Board) -> dict[str, Any]:
     }
 
 
+def print_description(board: Board, as_json: bool) -> int:
+    """Write it to standard output."""
+    print(json.dumps(description(board), indent=2) if as_json else as_text(board))
+    return 0
+
+
 def as_text(board: Board) -> str:
     """The same for reading."""
     record = description(board)
@@ -33,7 +40,7 @@ def as_text(board: Board) -> str:
     lines = [
         f"{facts['id']}: {facts['title']}",
         f"  {facts['summary']}",
-        f"  HELM {board.environment['helm_version']} ({board.environment['helm_commit'][:9]}), environment {facts['environment']}",
+        f"  HELM {board.environment['helm_version']} ({board.environment['helm_commit'][:9]}), {facts['environment']}",
         f"  entries {facts['entries_sha256'][:12]}, schema {facts['schema_sha256'][:12]}",
         *(f"  caveat: {caveat['what']}: {caveat['reason']}" for caveat in facts.get("caveats", [])),
         "",

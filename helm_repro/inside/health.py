@@ -15,6 +15,11 @@ from helm_repro.inside.settings import Settings
 _COMMAND_LINE = Path("/proc/1/cmdline")
 
 
+def check(settings: Settings, as_json: bool = False) -> int:
+    """The command's exit status: 0 healthy, 1 not (the two that Docker knows)."""
+    return 0 if is_healthy(settings) else 1
+
+
 def is_healthy(settings: Settings, command_line: Path = _COMMAND_LINE) -> bool:
     """Ask the server for the small file that HELM's page loads first."""
     arguments = command_line.read_bytes().decode(errors="replace").split("\0")

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -89,6 +90,17 @@ class HelmProcess:
             if status != 0:
                 raise InsideError(f"{function} ended with {status}; the reason is above", ExitCode.CONFIGURATION)
             return json.loads(result.read_text(encoding="utf-8"))
+
+    def pause(self, seconds: float) -> None:
+        """Sleep, but end at once when a signal arrives.
+
+        Raises:
+            Stopped: it did.
+        """
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            self._raise_if_stopped()
+            time.sleep(min(left, 0.2))
 
     def _ask(self, request: Mapping[str, object]) -> int:
         self._raise_if_stopped()

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Union
 
+from helm_repro.inside.shard import read_shard
+
 FILE_NAME = "journal.jsonl"
 
 
@@ -21,7 +23,8 @@ class Journal:
     """Appends to the journal of one suite; safe to use from several processes at once."""
 
     def __init__(self, suite_path: Union[str, Path]):
-        self._path = Path(suite_path, FILE_NAME)
+        # Every shard has a journal of its own: appending is not atomic on every shared file system.
+        self._path = Path(suite_path, read_shard(os.environ).file_name(FILE_NAME))
 
     def write(self, event: str, **fields: object) -> None:
         """Append one event with the time (seconds since the epoch)."""
@@ -35,12 +38,21 @@ class Journal:
 
     def read(self) -> Iterator[dict[str, Any]]:
         """Yield the events in order; nothing if there is no journal yet."""
+        return _events(self._path)
+
+    def read_suite(self) -> list[dict[str, Any]]:
+        """The events of all shards, by time."""
+        paths = sorted(self._path.parent.glob("journal*.jsonl"))
+        return sorted((event for path in paths for event in _events(path)), key=lambda event: event["time"])
+
+
+def _events(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return
+    for line in lines:
         try:
-            lines = self._path.read_text(encoding="utf-8").splitlines()
-        except FileNotFoundError:
-            return
-        for line in lines:
-            try:
-                yield json.loads(line)
-            except ValueError:
-                continue
+            yield json.loads(line)
+        except ValueError:
+            continue

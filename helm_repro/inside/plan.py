@@ -54,7 +54,8 @@ def make_plan(
 
     Returns:
         ``{"run_specs": [{"name", "entry", "run_spec", "unavailable"}], "failed": [{"entry", "reason"}],
-        "left_out": [{"entry", "reason"}], "conf": [run entries for helm-run],
+        "left_out": [{"entry", "reason"}], "entries": [{"conf": run entry for helm-run, "runs": [names],
+        "shared": [names of its runs that an earlier entry gives]}],
         "unknown_models": [{"model", "similar"}]}``; with unknown models the rest is empty.
     """
     from helm.benchmark.config_registry import (
@@ -69,7 +70,7 @@ def make_plan(
     # Run spec functions keep what they download below this path (helm/benchmark/runner.py).
     set_benchmark_output_path(output_path)
 
-    plan: dict[str, Any] = {"run_specs": [], "failed": [], "left_out": [], "conf": [], "unknown_models": []}
+    plan: dict[str, Any] = {"run_specs": [], "failed": [], "left_out": [], "entries": [], "unknown_models": []}
     plan["unknown_models"] = [_unknown(model) for model in models if not _is_known(model)]
     if plan["unknown_models"]:
         return plan
@@ -104,7 +105,9 @@ def make_plan(
                 {"name": spec["name"], "entry": entry.description, "run_spec": spec, "unavailable": unavailable}
             )
         if new and (unavailable is None or include_unavailable):
-            plan["conf"].append(dataclasses.asdict(explicit))
+            shared = [spec["name"] for spec in run_specs if spec not in new]
+            names = [spec["name"] for spec in new]
+            plan["entries"].append({"conf": dataclasses.asdict(explicit), "runs": names, "shared": shared})
     return plan
 
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from helm_repro.inside.credentials import read_credentials
 from helm_repro.inside.exit_codes import ExitCode
 from helm_repro.inside.pipeline import make_plan, open_helm, prepare
 from helm_repro.inside.settings import Settings
@@ -20,7 +21,8 @@ def print_plan(settings: Settings, as_json: bool, environ: Mapping[str, str] = o
     "failed": [{"entry", "reason"}], "left_out": [{"entry", "reason"}]}`` and nothing else.
     """
     prepare(settings)
-    with open_helm(settings, ["run"], environ) as helm:
+    credentials = read_credentials(environ, settings.local_path)
+    with open_helm(settings, ["run"], environ, credentials) as helm:
         plan = make_plan(helm, settings)
     public = {key: plan[key] for key in ("run_specs", "failed", "left_out")}
     sys.stdout.write((json.dumps(public, indent=1) if as_json else as_text(public)) + "\n")

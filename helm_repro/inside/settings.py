@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Optional
 
 from helm_repro.inside.board import Board
+from helm_repro.inside.endpoint import Endpoint, read_endpoint
 from helm_repro.inside.errors import VariableError
+from helm_repro.inside.registration import suite_local_path
+from helm_repro.inside.shard import WHOLE, Shard, read_shard
 from helm_repro.inside.variables import BY_NAME, STAGES
 
 # One path component that no shell, URL or file system gives a second meaning.
@@ -40,19 +43,45 @@ class Settings:
     data_dir: Path
     model_groups: str
     include_unavailable: bool
+    judge_overrides: Mapping[str, str]
+    preflight: str
+    resume: str
+    run_attempts: int
+    anomaly_threshold: int
     log_format: str
+    shard: Shard = WHOLE
+    endpoint: Optional[Endpoint] = None
 
     @property
     def output_path(self) -> Path:
         return self.data_dir / "benchmark_output"
 
     @property
-    def local_path(self) -> Path:
+    def prod_env(self) -> Path:
+        """Where the user's own HELM files and the request cache are."""
         return self.data_dir / "prod_env"
+
+    @property
+    def local_path(self) -> Path:
+        """HELM's ``--local-path``: prod_env, or the suite's own once it has models of its own."""
+        return suite_local_path(self.prod_env, self.suite)
 
     @property
     def suite_path(self) -> Path:
         return self.output_path / "runs" / self.suite
+
+    @property
+    def part(self) -> str:
+        """What of the suite this invocation writes: all of it, or one shard."""
+        return self.shard.name or "suite"
+
+    def part_file(self, name: str) -> str:
+        """Name of a file that each invocation on the suite writes for itself (one per shard)."""
+        return self.shard.file_name(name)
+
+    def with_suite(self, suite: str) -> Settings:
+        """The same settings for another suite."""
+        return dataclasses.replace(self, suite=suite)
 
 
 def read_settings(
@@ -73,11 +102,20 @@ def read_settings(
     for stage in chosen:
         if stage not in STAGES:
             raise VariableError("STAGES", stage, f"unknown stage, allowed: {', '.join(STAGES)}")
+    shard = read_shard(environ) if "run" in chosen else WHOLE
+    if not shard.is_whole:
+        if not stages and source.given("STAGES") is None:
+            chosen = ("run",)
+        elif set(chosen) != {"run"}:
+            raise VariableError(
+                "STAGES", ",".join(chosen), f"{shard} can only run; summarize once all shards have ended"
+            )
     data_dir = here / source.text("DATA_DIR")
+    models = source.models(required="run" in chosen)
     return Settings(
         board=board,
         stages=tuple(stage for stage in STAGES if stage in chosen),
-        models=source.models(required="run" in chosen),
+        models=models,
         suite=source.suite(),
         conf_path=source.path("RUN_ENTRIES_CONF_PATH", here),
         schema_path=source.path("SCHEMA_PATH", here),
@@ -90,7 +128,14 @@ def read_settings(
         data_dir=data_dir,
         model_groups=source.choice("MODEL_GROUPS"),
         include_unavailable=source.choice("INCLUDE_UNAVAILABLE") == "1",
+        judge_overrides=source.pairs("JUDGE_OVERRIDES"),
+        preflight=source.choice("PREFLIGHT"),
+        resume=source.choice("RESUME"),
+        run_attempts=source.count("RUN_ATTEMPTS", most=100),
+        anomaly_threshold=source.count("ANOMALY_THRESHOLD", most=100),
         log_format=source.choice("LOG_FORMAT"),
+        shard=shard,
+        endpoint=read_endpoint(source.optional, models),
     )
 
 
@@ -114,6 +159,10 @@ class _Source:
             raise VariableError(name, repr(value), "must not hold control characters")
         return value
 
+    def optional(self, name: str) -> Optional[str]:
+        """What was given, without a default."""
+        return self.text(name) if self.given(name) else None
+
     def words(self, name: str) -> tuple[str, ...]:
         return tuple(word for word in re.split(r"[,\s]+", self.text(name)) if word)
 
@@ -136,6 +185,16 @@ class _Source:
                 "MAX_EVAL_INSTANCES", main, f"differs from NUM_EVAL_INSTANCES={alias}; they mean the same, set one"
             )
         return number
+
+    def pairs(self, name: str) -> dict[str, str]:
+        """``a=b,c=d`` as a mapping; empty if unset."""
+        pairs = {}
+        for word in self.words(name) if self.given(name) else ():
+            key, separator, value = word.partition("=")
+            if not separator or not _MODEL_NAME.match(key) or not _MODEL_NAME.match(value):
+                raise VariableError(name, word, "must be judge=model, as in openai/gpt-4o-2024-05-13=openai/gpt-4o")
+            pairs[key] = value
+        return pairs
 
     def models(self, required: bool) -> tuple[str, ...]:
         given = self.given("MODELS_TO_RUN")

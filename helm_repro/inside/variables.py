@@ -25,6 +25,7 @@ class Variable:
     board: Optional[str] = None
     choices: tuple[str, ...] = ()
     helm_page: bool = False
+    secret: bool = False
 
 
 STAGES = ("run", "summarize", "server")
@@ -47,6 +48,29 @@ VARIABLES: tuple[Variable, ...] = (
              "`all` runs every one (HELM 0.5.12 and later)", board="model_groups", choices=("strict", "all")),
     Variable("INCLUDE_UNAVAILABLE", "1: run entries whose data is known to be gone as well", default="0",
              choices=("0", "1")),
+    Variable("JUDGE_OVERRIDES", "judges to replace, as `judge=model,judge=model`; marks the suite"),
+    Variable("PREFLIGHT", "`warn` only reports what preflight finds, `strict` also stops at warnings, `off` skips it",
+             default="on", choices=("on", "warn", "strict", "off")),
+    Variable("RESUME", "when a suite was started with other parameters: `refuse`, use a `new-suite`, or `force`",
+             default="refuse", choices=("refuse", "new-suite", "force")),
+    Variable("RUN_ATTEMPTS", "attempts at runs that fail for a passing reason", default="3"),
+    Variable("ANOMALY_THRESHOLD", "percentage of odd answers (empty, cut, not judged) from which a run is reported",
+             default="10"),
+    Variable("SHARD_INDEX", "which shard this is, from 0; array jobs of Slurm, Kubernetes and AWS Batch say it themselves"),
+    Variable("SHARD_COUNT", "number of shards; each runs its part of the plan, then summarize the suite once"),
+    Variable("MODEL_BASE_URL", "server that speaks OpenAI's protocol and holds the model, as in `http://host:8000/v1`"),
+    Variable("MODEL_API", "which of the server's interfaces is asked", default="chat", choices=("chat", "completions")),
+    Variable("MODEL_API_KEY", "the server's key, if it wants one", secret=True),
+    Variable("MODEL_API_KEY_FILE", "file that holds MODEL_API_KEY"),
+    Variable("MODEL_NAME_ON_SERVER", "the server's name of the model, where it is not that of MODELS_TO_RUN"),
+    Variable("MODEL_TOKENIZER", "tokenizer that counts and cuts prompts: HELM's name, a Hugging Face repository or a "
+             "folder; without one nothing is cut"),
+    Variable("MODEL_MAX_SEQUENCE_LENGTH", "most tokens of prompt and answer; longer prompts are cut as HELM does"),
+    Variable("MODEL_DISPLAY_NAME", "name of the model in tables"),
+    Variable("MODEL_INSTRUCTION_FOLLOWING", "whether HELM prompts the model as one that follows instructions; `auto`: "
+             "a chat model does", default="auto", choices=("auto", "on", "off")),
+    Variable("MODEL_TIMEOUT", "seconds until a request to MODEL_BASE_URL is given up", default="600"),
+    Variable("MODEL_ENDPOINT_ID", "name of the server that stays when its address changes; cached answers go by it"),
     Variable("LOG_FORMAT", "form of our own log lines", default="text", choices=("text", "json")),
 )  # fmt: skip
 

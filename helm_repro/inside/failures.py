@@ -1,0 +1,139 @@
+"""Why a run failed, told from its error text by an ordered table of signatures.
+
+The first signature that matches decides. ``transient`` failures are worth another
+attempt; a ``fatal`` one will hit every other run too, so the stage ends at once
+instead of paying for requests whose run cannot finish.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from helm_repro.inside.exit_codes import ExitCode
+
+
+@dataclasses.dataclass(frozen=True)
+class FailureClass:
+    """One kind of failure: how to know it, what it means, what to do."""
+
+    name: str
+    pattern: str
+    exit_code: ExitCode
+    next_step: str
+    transient: bool = False
+    fatal: bool = False
+
+
+CLASSES: tuple[FailureClass, ...] = (
+    FailureClass(
+        "disk full",
+        r"No space left on device|Errno 28|disk quota exceeded|database or disk is full",
+        ExitCode.PARTIAL,
+        "free space under the data directory, then run the same command again",
+        fatal=True,
+    ),
+    FailureClass(
+        "out of memory",
+        r"MemoryError|Cannot allocate memory|CUDA out of memory|OutOfMemoryError|killed by signal 9|ended by signal 9",
+        ExitCode.PARTIAL,
+        "give the container more memory or lower JOBS and NUM_THREADS, then run the same command again",
+    ),
+    FailureClass(
+        "authentication",
+        r"\b401\b|AuthenticationError|invalid[ _]api[ _]key|incorrect api key|Unauthorized|api_key client option must be"
+        r"|ApiKey not set|API key was not set|could not resolve authentication|DefaultCredentialsError"
+        r"|permission[ _]?denied.{0,40}api|\b403\b.{0,80}(key|credential|permission|forbidden)",
+        ExitCode.CREDENTIALS,
+        "check the model's key, then run the same command again",
+        fatal=True,
+    ),
+    FailureClass(
+        "gated data",
+        r"GatedRepoError|gated (repo|dataset)|is a gated|Access to (dataset|model) .* is restricted|must be authenticated to access",
+        ExitCode.CREDENTIALS,
+        "accept the dataset's terms, set HF_TOKEN, then run the same command again",
+    ),
+    FailureClass(
+        "unknown model",
+        r"model_not_found|ModelDeploymentNotFound|does not exist or you do not have access|NotFoundError.{0,200}model"
+        r"|The model `[^`]*` (does not exist|has been deprecated)|has been (deprecated|retired)|\bdecommissioned\b",
+        ExitCode.CONFIGURATION,
+        "the provider does not serve this model; check MODELS_TO_RUN, or the judge and JUDGE_OVERRIDES",
+    ),
+    FailureClass(
+        "missing dependency",
+        r"Optional dependency .* is not installed|OptionalDependencyNotInstalled|ModuleNotFoundError|No module named",
+        ExitCode.CONFIGURATION,
+        "this image's environment lacks a package; see the leaderboard's page in docs",
+    ),
+    FailureClass(
+        "rate limit",
+        r"RateLimitError|\b429\b|rate[ _-]?limit|too many requests|quota|overloaded",
+        ExitCode.API,
+        "lower NUM_THREADS or wait, then run the same command again",
+        transient=True,
+    ),
+    FailureClass(
+        "no data upstream",
+        r"DatasetNotFoundError|RepositoryNotFoundError|HTTP Error 40[34]|404 Client Error|EntryNotFoundError"
+        r"|Failed with exit code \d+: wget|FileNotFoundError.{0,120}(https?://|dataset|hf://)|gdown|Cannot retrieve the public link",
+        ExitCode.UPSTREAM_DATA,
+        "the data is gone or moved; mount your own copy (see the leaderboard's page in docs)",
+    ),
+    FailureClass(
+        "timeout",
+        r"Timeout|timed out|deadline exceeded",
+        ExitCode.API,
+        "the API or a download was too slow; run the same command again",
+        transient=True,
+    ),
+    FailureClass(
+        "connection",
+        r"APIConnectionError|ConnectionError|Connection (error|refused|reset|aborted)|RemoteDisconnected|Name or service not known"
+        r"|Temporary failure in name resolution|Network is unreachable|Max retries exceeded|RemoteProtocolError"
+        r"|LocalEntryNotFoundError|urlopen error|couldn't connect|Cannot send a request|IncompleteRead|BrokenPipe",
+        ExitCode.API,
+        "check the network, then run the same command again",
+        transient=True,
+    ),
+    FailureClass(
+        "server error",
+        r"InternalServerError|Error code: 5\d\d|HTTP Error 5\d\d|\b50[0234]\b.{0,40}(server|gateway|unavailable)|ServiceUnavailable",
+        ExitCode.API,
+        "the API is in trouble; run the same command again later",
+        transient=True,
+    ),
+)  # fmt: skip
+
+OTHER = FailureClass("other", "", ExitCode.PARTIAL, "see the cause; HELM's full traceback is in failures.json")
+_COMPILED = tuple((failure, re.compile(failure.pattern, re.IGNORECASE | re.DOTALL)) for failure in CLASSES)
+
+
+def classify(text: str) -> FailureClass:
+    """Return the first class whose signature is in ``text`` (an error and its cause)."""
+    for failure, pattern in _COMPILED:
+        if pattern.search(text):
+            return failure
+    return OTHER
+
+
+def classify_event(event: Mapping[str, Any]) -> FailureClass:
+    """Classify a ``fail`` event of the journal."""
+    return classify(f"{event.get('error', '')}\n{event.get('cause', '')}")
+
+
+def outcome(failures: Iterable[FailureClass], any_complete: bool) -> ExitCode:
+    """The exit code for a stage with these failures.
+
+    Some runs complete: PARTIAL. None complete: what stood in the way, the first class
+    in the table's order deciding.
+    """
+    classes = set(failures)
+    if not classes:
+        return ExitCode.OK
+    if any_complete:
+        return ExitCode.PARTIAL
+    return next((c.exit_code for c in CLASSES if c in classes), OTHER.exit_code)

@@ -1,0 +1,155 @@
+"""What can be known to fail is said before any money is spent.
+
+A check returns problems and never guesses: what it cannot tell, it does not report.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from helm_repro.inside import endpoint_probe, failures, own_models
+from helm_repro.inside.credentials import CREDENTIALS, Credentials
+from helm_repro.inside.errors import InsideError
+from helm_repro.inside.exit_codes import ExitCode
+from helm_repro.inside.helm_process import HelmProcess
+from helm_repro.inside.log import say
+from helm_repro.inside.settings import Settings
+
+_LEAST_FREE_BYTES = 1_000_000_000
+# A certificate is not valid yet, or a token has expired, long before the clock is a year off.
+_NOT_BEFORE = datetime.date(2026, 4, 29)
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """One thing that stands in the way, or (``warning``) may change results."""
+
+    where: str
+    message: str
+    exit_code: ExitCode
+    warning: bool = False
+
+
+def preflight(
+    helm: HelmProcess, settings: Settings, plan: Mapping[str, Any], credentials: Credentials
+) -> list[Problem]:
+    """Run every check. Nothing is spent but one short request per model and judge."""
+    if settings.preflight == "off":
+        return []
+    judges = active_judges(settings, plan)
+    problems = [
+        *_machine(settings),
+        *_judges(settings, judges),
+        *_data(settings, plan, credentials),
+    ]
+    if not any(not problem.warning for problem in problems):
+        problems += _models(helm, settings, judges, credentials)
+    return problems
+
+
+def report(settings: Settings, problems: Sequence[Problem]) -> None:
+    """Say one line per problem.
+
+    Raises:
+        InsideError: a problem is no mere warning, or any is and ``PREFLIGHT=strict``.
+    """
+    for problem in problems:
+        say("preflight", f"{'warning' if problem.warning else 'problem'}: {problem.where}: {problem.message}")
+    blocking = [problem for problem in problems if settings.preflight == "strict" or not problem.warning]
+    if settings.preflight != "warn" and blocking:
+        # What a user must mend first: a wrong variable hides a missing key, not the other way round.
+        first = min(blocking, key=lambda problem: problem.exit_code != ExitCode.CONFIGURATION)
+        count = f"{len(blocking)} problem{'s' if len(blocking) > 1 else ''}"
+        raise InsideError(f"preflight: {count}; {first.where}: {first.message}", first.exit_code)
+
+
+def active_judges(settings: Settings, plan: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The catalogue's judges that the planned runs call."""
+    functions = {spec["entry"].partition(":")[0] for spec in plan["run_specs"] if spec["unavailable"] is None}
+    return [
+        judge
+        for judge in settings.board.leaderboard.get("judges", [])
+        if not judge["used_by"] or functions.intersection(judge["used_by"])
+    ]
+
+
+def _machine(settings: Settings) -> Iterator[Problem]:
+    free = shutil.disk_usage(settings.output_path).free
+    if free < _LEAST_FREE_BYTES:
+        message = f"{free / 1e6:.0f} MB are free; a leaderboard needs at least {_LEAST_FREE_BYTES / 1e9:.0f} GB"
+        yield Problem(f"DATA_DIR={settings.data_dir}", message, ExitCode.CONFIGURATION, warning=True)
+    today = datetime.date.today()
+    if today < _NOT_BEFORE:
+        yield Problem("clock", f"says {today}, before this HELM was released", ExitCode.CONFIGURATION)
+
+
+def _judges(settings: Settings, judges: Sequence[Mapping[str, Any]]) -> Iterator[Problem]:
+    for judge in judges:
+        replaced = judge.get("deployment") in settings.judge_overrides or judge["model"] in settings.judge_overrides
+        if judge.get("retired") and not replaced:
+            message = (
+                f"the judge was withdrawn by its provider on {judge['retired']}; name another with "
+                f"JUDGE_OVERRIDES={judge.get('deployment') or judge['model']}=<model> (scores are then another judge's)"
+            )
+            yield Problem(f"judge {judge['model']}", message, ExitCode.CREDENTIALS)
+
+
+def _data(settings: Settings, plan: Mapping[str, Any], credentials: Credentials) -> Iterator[Problem]:
+    functions = {spec["entry"].partition(":")[0] for spec in plan["run_specs"] if spec["unavailable"] is None}
+    for dataset in settings.board.leaderboard.get("gated_datasets", []):
+        variable = dataset.get("variable")
+        used = functions.intersection(dataset["used_by"])
+        if variable and used and variable not in credentials.values and not os.environ.get(variable):
+            message = f"{variable} is not set; {dataset['how']}"
+            yield Problem(f"dataset {dataset['name']}", message, ExitCode.CREDENTIALS)
+    for credential in settings.board.leaderboard.get("credentials", []):
+        name = credential["variable"]
+        if name not in credentials.values and not os.environ.get(name) and not credentials.own_text:
+            yield Problem(
+                name, f"is not set; {credential['purpose']}", ExitCode.CREDENTIALS, warning=not credential["required"]
+            )
+
+
+def _models(
+    helm: HelmProcess, settings: Settings, judges: Sequence[Mapping[str, Any]], credentials: Credentials
+) -> Iterator[Problem]:
+    at_endpoint = own_models.asked_at_endpoint(settings)
+    for name in at_endpoint:
+        yield from _endpoint(settings, name, credentials)
+    others = [name for name in settings.models if name not in at_endpoint]
+    asked = list(dict.fromkeys([*others, *(judge.get("deployment") or judge["model"] for judge in judges)]))
+    for result in helm.call("helm_repro.inside.probe:probe", models=asked, local_path=str(settings.local_path)):
+        if result["error"]:
+            failure = failures.classify(result["error"])
+            hint = (
+                _key_hint(result["deployment"], credentials) if failure.name == "authentication" else failure.next_step
+            )
+            message = f"{failure.name}: {' '.join(result['error'].split())[:300]} -> {hint}"
+            passing = failure.transient or failure is failures.OTHER
+            yield Problem(f"model {result['model']}", credentials.redact(message), failure.exit_code, warning=passing)
+        elif result["text"] is not None:
+            say("preflight", f"{result['model']} answers {result['text']!r}")
+
+
+def _endpoint(settings: Settings, name: str, credentials: Credentials) -> Iterator[Problem]:
+    assert settings.endpoint is not None
+    try:
+        answer = endpoint_probe.probe(settings.endpoint, name, credentials.values.get("MODEL_API_KEY"))
+    except InsideError as error:
+        yield Problem(f"model {name}", str(error), error.exit_code)
+    else:
+        say("preflight", f"{name} at {settings.endpoint.base_url} answers {answer!r}")
+
+
+def _key_hint(deployment: str, credentials: Credentials) -> str:
+    organization = deployment.partition("/")[0]
+    for credential in CREDENTIALS:
+        if organization in credential.organizations:
+            state = "was refused" if credential.variable in credentials.values else "is not set"
+            return f"{credential.variable} {state}"
+    return f"check the key of {organization}"

@@ -1,0 +1,69 @@
+"""One real request to a model, through HELM's own client. Runs with HELM imported.
+
+The cheapest way to learn that a key is wrong, a model retired or a package missing,
+before a leaderboard is paid for. No cache is read or written and nothing is retried.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+_PROMPT = "Reply with the word ok."
+_MAX_TOKENS = 16
+# Loading weights takes minutes; whether they load is found out when the run starts.
+_LOCAL_CLIENTS = ("huggingface", "vision_language", "audio_language", "image_generation", "simple_client", "megatron")
+
+
+def probe(models: list[str], local_path: str) -> list[dict[str, Any]]:
+    """Ask each model or deployment once.
+
+    Returns:
+        Per model ``{"model", "deployment", "text", "error", "skipped"}``: one of ``text`` (the answer's first
+        characters), ``error`` (why there is none) and ``skipped`` (why it was not asked) is set.
+    """
+    from helm.benchmark.config_registry import (
+        register_builtin_configs_from_helm_package,
+        register_configs_from_directory,
+    )
+    from helm.benchmark.model_deployment_registry import (
+        get_default_model_deployment_for_model,
+        get_model_deployment,
+    )
+
+    register_builtin_configs_from_helm_package()
+    register_configs_from_directory(local_path)
+    results = []
+    for model in models:
+        deployment = get_default_model_deployment_for_model(model) or model
+        result: dict[str, Any] = {
+            "model": model,
+            "deployment": deployment,
+            "text": None,
+            "error": None,
+            "skipped": None,
+        }
+        try:
+            client = get_model_deployment(deployment).client_spec.class_name
+            if any(name in client for name in _LOCAL_CLIENTS):
+                result["skipped"] = "runs in this container"
+            else:
+                result["text"], result["error"] = _ask(model, deployment, local_path)
+        except Exception as error:
+            result["error"] = f"{type(error).__name__}: {error}"
+        results.append(result)
+    return results
+
+
+def _ask(model: str, deployment: str, local_path: str) -> tuple[Optional[str], Optional[str]]:
+    from helm.clients.auto_client import AutoClient
+    from helm.common.cache_backend_config import BlackHoleCacheBackendConfig
+    from helm.common.general import get_credentials
+    from helm.common.request import Request
+
+    clients = AutoClient(get_credentials(local_path), local_path, BlackHoleCacheBackendConfig())
+    request = Request(model=model, model_deployment=deployment, prompt=_PROMPT, max_tokens=_MAX_TOKENS, temperature=0)
+    # AutoClient.make_request would wait and retry for minutes (helm/proxy/retry.py).
+    result = clients._get_client(deployment).make_request(request)
+    if not result.success:
+        return None, str(result.error)
+    return (result.completions[0].text if result.completions else "")[:60], None

@@ -1,0 +1,90 @@
+"""The user's own registration files: never changed, checked, and stronger than ours."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from helm_repro.inside import registration
+from helm_repro.inside.errors import InsideError, VariableError
+
+DEPLOYMENT = {
+    "name": "endpoint-a/m",
+    "model_name": "org/m",
+    "client_spec": {"class_name": "helm.clients.openai_client.OpenAIClient"},
+}
+MODEL = registration.Model(
+    name="org/m",
+    deployment=DEPLOYMENT,
+    facts={"variable": "MODEL_BASE_URL", "source": "http://host/v1"},
+    metadata=registration.unknown_metadata("org/m", "M", "limited", True, False),
+)
+USERS = """\
+models:  # a comment of mine
+  - {name: org/m, creator_organization_name: Mine, display_name: Mine, description: Mine, access: open, release_date: 2026-01-02}
+"""  # noqa: E501
+
+
+def test_the_users_files_stay_and_win(tmp_path: Path) -> None:
+    (tmp_path / "model_metadata.yaml").write_text(USERS)
+    registration.register([MODEL], tmp_path, "suite", tmp_path / "runs/suite")
+    assert (tmp_path / "model_metadata.yaml").read_text() == USERS
+    own = registration.suite_local_path(tmp_path, "suite")
+    (written,) = yaml.safe_load((own / "model_metadata.yaml").read_text())["models"]
+    assert written["display_name"] == "Mine"
+    assert yaml.safe_load((own / "model_deployments.yaml").read_text()) == {"model_deployments": [DEPLOYMENT]}
+    assert (own / "cache").resolve() == tmp_path / "cache"
+    assert registration.suite_local_path(tmp_path, "other") == tmp_path
+
+
+def test_a_second_model_joins_the_first(tmp_path: Path) -> None:
+    second = dataclasses.replace(MODEL, name="org/n", deployment={**DEPLOYMENT, "name": "endpoint-b/n"})
+    for model in (MODEL, second):
+        registration.register([model], tmp_path, "suite", tmp_path / "runs/suite")
+    entries = registration.read_entries(tmp_path / "suites/suite/model_deployments.yaml")
+    assert [entry["name"] for entry in entries] == ["endpoint-a/m", "endpoint-b/n"]
+
+
+def test_a_suite_with_answers_from_elsewhere_is_refused(tmp_path: Path) -> None:
+    run = tmp_path / "runs/suite/a:model=org_m"
+    run.mkdir(parents=True)
+    adapter = {"model": "org/m", "model_deployment": "endpoint-0/m"}
+    (run / "run_spec.json").write_text(json.dumps({"adapter_spec": adapter}))
+    with pytest.raises(VariableError, match="already holds runs of org/m by endpoint-0/m, this is endpoint-a/m"):
+        registration.register([MODEL], tmp_path, "suite", run.parent)
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "problem"),
+    [
+        ("model_deployments.yaml", "a: [", "line 1, column 5 is not YAML"),
+        ("model_deployments.yaml", "models: []", "must hold one field, model_deployments, with a list"),
+        ("model_deployments.yaml", "", "must hold one field, model_deployments"),
+        ("model_deployments.yaml", "model_deployments: [x]", "entry 1: must be a mapping"),
+        ("model_deployments.yaml", "model_deployments: [{name: a/b}]", r"entry 1 \(a/b\): client_spec: missing"),
+        (
+            "model_deployments.yaml",
+            "model_deployments: [{name: a/b, tokenizer_nam: x, client_spec: {class_name: a.B}}]",
+            r"entry 1 \(a/b\): tokenizer_nam: unknown field, did you mean tokenizer_name\?",
+        ),
+        (
+            "model_deployments.yaml",
+            "model_deployments: [{name: a/b, max_sequence_length: long, client_spec: {class_name: a.B}}]",
+            r"entry 1 \(a/b\): max_sequence_length: must be a whole number, not 'long'",
+        ),
+        ("model_deployments.yaml", "model_deployments: [{name: b, client_spec: {class_name: a.B}}]", "name: must be"),
+        ("model_deployments.yaml", "model_deployments: [{name: a/b, client_spec: {args: {}}}]", "class_name: must be"),
+        ("tokenizer_configs.yaml", "tokenizer_configs: [{name: a/b, tokenizer_spec: x}]", "tokenizer_spec: must be a map"),
+        ("model_metadata.yaml", "models: [{name: a/b}]", "creator_organization_name: missing"),
+    ],
+)
+def test_a_wrong_file_is_named_with_entry_and_field(tmp_path: Path, file: str, text: str, problem: str) -> None:
+    (tmp_path / file).write_text(text)
+    with pytest.raises(InsideError, match=problem) as caught:
+        registration.check_user_files(tmp_path)
+    assert str(caught.value).startswith(f"{tmp_path / file}:")
+    assert caught.value.exit_code == 2
