@@ -32,7 +32,12 @@ RUN --mount=type=bind,source=images/build-environment.sh,target=/tmp/build-envir
         --require-hashes --target /opt/uv --requirement /tmp/uv.txt
 
 
-FROM tools AS environment
+# An environment that extends another starts where that one ends: its build contexts replace
+# the stages "inherited-…" by the stages "…" of the other (helm_repro/images/definition.py).
+FROM tools AS inherited-environment
+
+
+FROM inherited-environment AS environment
 ARG PYTHON_VERSION
 ARG BUILD_PACKAGES=""
 RUN --mount=type=bind,source=images/build-environment.sh,target=/tmp/build-environment.sh \
@@ -41,21 +46,22 @@ RUN --mount=type=bind,source=images/build-environment.sh,target=/tmp/build-envir
     apt_install ${BUILD_PACKAGES}
 
 ARG ENVIRONMENT
-# One RUN, so that what is trimmed is never stored. Bytecode is compiled once, here: without
-# it a container spends 10 s compiling on every start. "unchecked-hash" makes it independent
-# of file times (https://peps.python.org/pep-0552/) and saves a stat call for each import.
+# One RUN, so that what is trimmed is never stored. Bytecode is compiled here, once: without
+# it a container spends 10 s compiling on every start.
 RUN --mount=type=bind,source=images/build-environment.sh,target=/tmp/build-environment.sh \
     --mount=type=bind,source=images/${ENVIRONMENT}/requirements.lock,target=/tmp/requirements.lock \
     --mount=type=bind,source=images/${ENVIRONMENT}/build-constraints.txt,target=/tmp/build-constraints.txt \
     --mount=type=bind,source=helm_repro/images/trim.py,target=/tmp/trim.py \
+    --mount=type=bind,source=helm_repro/images/layer.py,target=/tmp/layer.py \
     --mount=type=cache,target=/root/.cache/uv \
     --mount=type=secret,id=ca --mount=type=secret,id=index \
     . /tmp/build-environment.sh; \
-    /opt/uv/bin/uv venv --quiet --no-config --python "python${PYTHON_VERSION}" /opt/helm; \
-    /opt/uv/bin/uv pip sync --quiet --no-config --python /opt/helm/bin/python --link-mode=copy \
+    [ -d /opt/helm ] || /opt/uv/bin/uv venv --quiet --no-config --python "python${PYTHON_VERSION}" /opt/helm; \
+    again="$(/opt/helm/bin/python /tmp/trim.py /opt/helm /tmp/requirements.lock)"; \
+    /opt/uv/bin/uv pip sync --quiet --no-config --python /opt/helm/bin/python --link-mode=copy ${again} \
         --require-hashes --build-constraints /tmp/build-constraints.txt /tmp/requirements.lock; \
     /opt/helm/bin/python /tmp/trim.py /opt/helm; \
-    /opt/helm/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/helm/lib
+    /opt/helm/bin/python /tmp/layer.py compile /opt/helm/lib
 
 
 FROM base AS code
@@ -69,22 +75,40 @@ RUN chmod -R a+rX . && "python${PYTHON_VERSION}" -m compileall -q --invalidation
 
 # ---- The image ---------------------------------------------------------------------
 
-FROM base AS image
+FROM base AS system
 ARG PYTHON_VERSION
-ARG SYSTEM_PACKAGES=""
 # tini forwards signals and reaps what HELM's subprocesses leave: https://github.com/krallin/tini
 # Base images ship the standard library without bytecode; nobody unprivileged could write it later.
 # /data belongs to everybody, like /tmp: the image runs as whichever --user it is given.
 RUN --mount=type=bind,source=images/build-environment.sh,target=/tmp/build-environment.sh \
     --mount=type=secret,id=ca \
     . /tmp/build-environment.sh; \
-    apt_install ca-certificates tini ${SYSTEM_PACKAGES}; \
+    apt_install ca-certificates tini; \
     stdlib="$("python${PYTHON_VERSION}" -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')"; \
     "python${PYTHON_VERSION}" -m compileall -q -j 0 --invalidation-mode unchecked-hash \
         -x '/(test|tests|idlelib|lib2to3|ensurepip|turtledemo|tkinter|site-packages|dist-packages)/' "$stdlib"; \
     groupadd --gid 1000 helm; \
     useradd --uid 1000 --gid helm --no-create-home --home-dir /tmp --shell /usr/sbin/nologin helm; \
     install -d -m 1777 /data
+
+
+FROM system AS inherited-layers
+
+
+# Not COPY: it would store the whole environment again, and cannot remove a file.
+FROM inherited-layers AS layers
+ARG PYTHON_VERSION
+RUN --mount=type=bind,from=environment,source=/opt/helm,target=/run/helm \
+    --mount=type=bind,source=helm_repro/images/layer.py,target=/tmp/layer.py \
+    "python${PYTHON_VERSION}" /tmp/layer.py apply /run/helm /opt/helm
+
+
+FROM layers AS image
+ARG SYSTEM_PACKAGES=""
+RUN --mount=type=bind,source=images/build-environment.sh,target=/tmp/build-environment.sh \
+    --mount=type=secret,id=ca \
+    . /tmp/build-environment.sh; \
+    apt_install ${SYSTEM_PACKAGES}
 
 # HOME and LOGNAME: a --user without an entry in /etc/passwd has neither.
 # What HELM's libraries download lies under /data too, so that a volume keeps it.
@@ -98,7 +122,6 @@ ENV PATH="/opt/helm/bin:${PATH}" \
     NLTK_DATA=/data/prod_env/cache/nltk \
     TIKTOKEN_CACHE_DIR=/data/prod_env/cache/tiktoken
 
-COPY --from=environment /opt/helm /opt/helm
 COPY --from=code /opt/helm-repro /opt/helm-repro
 
 WORKDIR /data

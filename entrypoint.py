@@ -4,6 +4,9 @@
 ``entrypoint.py [run] [summarize] [server]``: stages; without any, those of STAGES.
 ``entrypoint.py plan [--json]``: what would run.
 ``entrypoint.py preflight``: what would stand in the way.
+``entrypoint.py dry-run``: its run specs and instances, without a request.
+``entrypoint.py warm``: fetch what a run without a network needs.
+``entrypoint.py await-shards``: wait until the SHARD_COUNT shards of a suite on this volume have ended.
 ``entrypoint.py describe [--json]``: what is baked in.
 """
 
@@ -12,7 +15,7 @@ import signal
 import sys
 from collections.abc import Callable
 
-from helm_repro.inside import describe, health, pipeline, planning
+from helm_repro.inside import await_shards, describe, dry_run, fill_cache, health, pipeline, planning
 from helm_repro.inside.board import complete_board, load_board
 from helm_repro.inside.errors import InsideError, Stopped
 from helm_repro.inside.exit_codes import ExitCode
@@ -24,6 +27,9 @@ from helm_repro.inside.variables import STAGES
 COMMANDS: dict[str, tuple[Callable[[Settings, bool], int], list[str]]] = {
     "plan": (planning.print_plan, ["run"]),
     "preflight": (pipeline.run_preflight, ["run"]),
+    "dry-run": (dry_run.dry_run, ["run"]),
+    "warm": (fill_cache.fill_cache, ["run"]),
+    "await-shards": (await_shards.run_await_shards, ["summarize"]),
     "healthcheck": (health.check, []),
 }
 BOARD_COMMANDS = {"describe": describe.print_description, "check-board": complete_board}

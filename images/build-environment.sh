@@ -6,6 +6,8 @@
 #   --secret id=index,env=VARIABLE   address of a Python package index
 # Proxies come by Docker's predefined arguments (HTTPS_PROXY, NO_PROXY, …), which are not stored either.
 set -eu
+# The base image has the Python that the environment states; uv must not fetch another.
+export UV_PYTHON_DOWNLOADS=never
 
 if [ -s /run/secrets/ca ]; then
     export SSL_CERT_FILE=/run/secrets/ca PIP_CERT=/run/secrets/ca

@@ -1,7 +1,8 @@
 """``extends: <environment>`` in environment.yaml: a base environment plus what this one adds.
 
 Lists are the base's followed by one's own; a requirement for a package that the base
-names too replaces the base's. Everything else of one's own wins.
+names too replaces the base's. Everything else of one's own wins. ``extends`` itself
+stays in the record: locks and image layers build on those of the base, too.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def inherit(path: Path, raw: Any) -> Any:
     if not isinstance(raw, dict) or "extends" not in raw:
         return raw
     own = dict(raw)
-    base_name = own.pop("extends")
+    base_name = own["extends"]
     base_path = path.parents[1] / str(base_name) / "environment.yaml"
     if not base_path.is_file():
         raise ConfigurationError(f"{path}: extends: {base_name!r}: no such environment")

@@ -32,6 +32,7 @@ class Judge(_Strict):
     on_failure: Optional[Literal["run-fails", "score-missing"]] = Field(
         default=None, description="what HELM does when it cannot be reached"
     )
+    private: bool = Field(default=False, description="only the deployment's owner can call it")
     used_by: list[str] = Field(default_factory=list, description="run-spec functions that call it; empty: all")
     note: Optional[str] = None
 
@@ -51,6 +52,10 @@ class GatedDataset(_Strict):
     how: str = Field(description="how one gets access")
     variable: Optional[VariableName] = Field(default=None, description="variable naming the token or the mounted copy")
     used_by: list[str] = Field(default_factory=list, description="run-spec functions that read it; empty: unknown")
+    data_paths: dict[str, str] = Field(
+        default_factory=dict,
+        description="data_path as in the entries -> where that is below the path that `variable` names ('': itself)",
+    )
 
 
 class Published(_Strict):
@@ -82,12 +87,13 @@ class Caveat(_Strict):
 class AnyModel(_Strict):
     """Rule that turns a conf with hard-coded models into one for any model.
 
-    Entries of ``base`` are kept with their model arguments removed; for a model
-    with a tag of ``reasoning_tags`` those of ``reasoning_base`` are taken instead.
+    Entries of ``base`` are kept with their model arguments removed; for a model whose name
+    matches one of ``reasoning_models``, or that REASONING_MODELS names, those of ``reasoning_base``.
     """
 
     base: str = Field(description="model whose entries serve as the template")
-    reasoning_base: Optional[str] = None
+    reasoning_base: Optional[str] = Field(default=None, description="template for models that reason first")
+    reasoning_models: list[str] = Field(default_factory=list, description="regular expressions on model names")
 
 
 class Leaderboard(_Strict):
@@ -119,12 +125,16 @@ class Leaderboard(_Strict):
         default_factory=dict, description="run-spec function -> groups added so that the schema shows its runs"
     )
     plugins: list[str] = Field(default_factory=list, description="modules given to helm-run --plugins")
+    organization: Optional[str] = Field(
+        default=None, description="default of ORGANIZATION, where the conf's name ends in an organization's"
+    )
 
 
 class Environment(_Strict):
     """A HELM pin with everything that runs beside it: one set of image layers."""
 
     id: Identifier
+    extends: Optional[Identifier] = Field(default=None, description="environment whose pins and layers it starts from")
     helm_version: Version
     helm_commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
     helm_release_date: datetime.date

@@ -12,8 +12,7 @@ from helm_repro.cli.run_verb import gather_variables
 from helm_repro.engines import choose
 from helm_repro.engines.request import RunRequest
 from helm_repro.errors import EngineError
-from helm_repro.results.layout import Results
-from helm_repro.results.store import FolderStore
+from helm_repro.results.recipe_check import PlannedRun, dry_runs
 
 
 def ask_plan(
@@ -46,8 +45,8 @@ def ask_dry_run(
     models: tuple[str, ...],
     assignments: tuple[str, ...],
     output: Path,
-) -> Results:
-    """The suite that ``dry-run`` makes.
+) -> list[PlannedRun]:
+    """The runs that ``dry-run`` makes, with their instances.
 
     Raises:
         EngineError: there is no engine, or not every run could be constructed.
@@ -59,7 +58,7 @@ def ask_dry_run(
         raise EngineError(f"dry-run: ended with {code}: {_last(lines)}")
     if code == 3:
         say("some runs could not be constructed; the rest are compared")
-    return Results(FolderStore(folder), f"runs/{suite}", suite)
+    return dry_runs(folder, suite)
 
 
 def _ask(

@@ -14,6 +14,8 @@ from helm_repro.errors import HelmReproError
 VERBS = (
     "list",
     "show",
+    "plan",
+    "preflight",
     "run",
     "serve",
     "scores",
@@ -26,6 +28,14 @@ VERBS = (
     "verify",
     "report",
     "compare",
+    "submit",
+    "status",
+    "logs",
+    "cancel",
+    "resume",
+    "merge",
+    "upstream",
+    "new",
 )
 
 

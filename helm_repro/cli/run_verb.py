@@ -13,7 +13,10 @@ from helm_repro.catalogue import load_catalogue
 from helm_repro.cli.scores_verb import print_scores
 from helm_repro.engines import choose
 from helm_repro.engines.request import Engine, RunRequest
+from helm_repro.engines.shards import run_shards
 from helm_repro.errors import ConfigurationError
+from helm_repro.inside.credentials import read_credentials
+from helm_repro.inside.errors import InsideError
 from helm_repro.inside.exit_codes import ExitCode
 from helm_repro.inside.variables import BY_NAME, STAGES
 from helm_repro.results.progress import LiveProgress
@@ -27,6 +30,7 @@ _PASSED_ON = tuple(name for name in BY_NAME if name not in ("DATA_DIR", "SERVER_
 @click.option("--model", "models", multiple=True, help="Model to evaluate; repeat for several (MODELS_TO_RUN).")
 @click.option("--engine", type=click.Choice(choose.NAMES), default="auto", show_default=True)
 @click.option("--stages", default=None, help=f"Stages, comma separated, of {', '.join(STAGES)}.")
+@click.option("--shards", type=click.IntRange(1, 64), default=1, help="Containers that share the work on this host.")
 @click.option("-e", "assignments", multiple=True, metavar="NAME=VALUE", help="Variable for the entrypoint.")
 @click.option("--output", type=click.Path(path_type=Path), default=Path("output"), show_default=True)
 @click.option("--publish", default="127.0.0.1:8000", show_default=True, help="Host address of the server stage.")
@@ -36,6 +40,7 @@ def command(
     models: tuple[str, ...],
     engine: str,
     stages: str | None,
+    shards: int,
     assignments: tuple[str, ...],
     output: Path,
     publish: str,
@@ -55,7 +60,7 @@ def command(
         catalogue, board, words, variables, output, parse_address(publish) if "server" in chosen else None
     )
     suite_path = output / "benchmark_output" / "runs" / variables.get("SUITE_NAME", "my-suite")
-    code = _run_and_show(ready, request, suite_path, quiet)
+    code = _run_and_show(ready, request, suite_path, quiet, shards)
     if "summarize" in chosen and code in (ExitCode.OK, ExitCode.PARTIAL):
         print_scores(suite_path)
     sys.exit(code)
@@ -64,10 +69,16 @@ def command(
 def gather_variables(models: tuple[str, ...], assignments: tuple[str, ...]) -> dict[str, str]:
     """Variables from the environment, then ``-e``, then ``--model``.
 
+    Keys are among them: a ``<NAME>_FILE`` is read here, because a container does not see the file.
+
     Raises:
         ConfigurationError: an assignment is not NAME=VALUE, or a name is unknown.
     """
     variables = {name: os.environ[name] for name in _PASSED_ON if os.environ.get(name)}
+    try:
+        variables |= read_credentials(os.environ, Path("/nonexistent")).values
+    except InsideError as error:
+        raise ConfigurationError(str(error)) from error
     for assignment in assignments:
         name, separator, value = assignment.partition("=")
         if not separator or not name.isidentifier():
@@ -76,6 +87,23 @@ def gather_variables(models: tuple[str, ...], assignments: tuple[str, ...]) -> d
     if models:
         variables["MODELS_TO_RUN"] = " ".join(models)
     return variables
+
+
+def ask_entrypoint(
+    leaderboard: str,
+    words: tuple[str, ...],
+    models: tuple[str, ...],
+    engine: str,
+    assignments: tuple[str, ...],
+    output: Path,
+) -> int:
+    """Run one of the entrypoint's commands; its answer goes to standard output, the log to standard error."""
+    catalogue = load_catalogue()
+    board = catalogue.leaderboard(leaderboard)
+    variables = gather_variables(models, assignments)
+    ready = choose.prepared_engine(engine, catalogue, board, _say)
+    request = RunRequest(catalogue, board, words, variables, output)
+    return ready.run(request, _write_through, sys.stderr.buffer.write)
 
 
 def parse_address(address: str) -> tuple[str, int]:
@@ -90,10 +118,10 @@ def parse_address(address: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _run_and_show(engine: Engine, request: RunRequest, suite_path: Path, quiet: bool) -> int:
+def _run_and_show(engine: Engine, request: RunRequest, suite_path: Path, quiet: bool, shards: int) -> int:
     console = Console(stderr=True)
     if not (console.is_terminal or quiet):
-        return engine.run(request, _write_through)
+        return run_shards(engine, request, shards, _write_through)
     log_path = request.output / f"{suite_path.name}.log"
     log_path.parent.mkdir(parents=True, exist_ok=True)
     with log_path.open("ab") as log, LiveProgress(suite_path, console):
@@ -106,7 +134,7 @@ def _run_and_show(engine: Engine, request: RunRequest, suite_path: Path, quiet: 
                 if line.startswith("helm-repro: ") or '"event": ' in line:
                     console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-        return engine.run(request, write)
+        return run_shards(engine, request, shards, write)
 
 
 def _write_through(chunk: bytes) -> None:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from helm_repro.results.scores import read_scores
+from helm_repro.results.suite_record import read_suite_record
 
 
 def print_scores(suite_path: Path) -> None:
@@ -24,6 +25,11 @@ def print_scores(suite_path: Path) -> None:
     console = Console()
     # A pipe has no width: there the table must not be cut to 80 columns.
     Console(width=None if console.is_terminal else 200).print(table)
+    record = read_suite_record(suite_path)
+    if record.partial:
+        counts = record.receipt or {}
+        runs = f"{counts['complete']} of {counts['planned']} runs; " if "planned" in counts else ""
+        click.echo(f"not the whole leaderboard: {runs}{'; '.join(record.partial)}")
 
 
 @click.command("scores")

@@ -18,7 +18,7 @@ from helm_repro.errors import ConfigurationError
 from helm_repro.inside.exit_codes import ExitCode
 from helm_repro.results import tables
 from helm_repro.results.layout import Results
-from helm_repro.results.recipe_check import PlannedRun, RecipeCheck, check_recipes, dry_runs, planned_runs
+from helm_repro.results.recipe_check import RecipeCheck, check_recipes, planned_runs
 from helm_repro.results.suite_record import read_suite_record
 from helm_repro.results.verdicts import Verdict
 from helm_repro.results.verification import verify
@@ -68,7 +68,7 @@ def command(
     with options.published_results(catalogue, board, published, release) as results:
         if recipe or instances or plan:
             if instances:
-                planned = _dry(ask_dry_run(catalogue, board, engine, models, assignments, output))
+                planned = ask_dry_run(catalogue, board, engine, models, assignments, output)
             else:
                 planned = planned_runs(
                     _read_plan(plan) if plan else ask_plan(catalogue, board, engine, models, assignments, output)
@@ -104,13 +104,6 @@ def _read_plan(path: Path) -> dict[str, object]:
     except ValueError as error:
         raise ConfigurationError(f"--plan {path}: not JSON ({error})") from error
     return document if isinstance(document, dict) else {}
-
-
-def _dry(suite: Results) -> list[PlannedRun]:
-    names = sorted(path.parent.name for path in options.suite_path(suite).glob("*/run_spec.json"))
-    if not names:
-        raise ConfigurationError(f"{suite.where}: the dry run made no run")
-    return dry_runs(Results(suite.store, suite.root, suite.name), names)
 
 
 def _show_checks(checks: list[RecipeCheck], results: Results, as_json: bool) -> None:

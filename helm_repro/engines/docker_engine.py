@@ -6,15 +6,16 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Optional
 
 import docker
 from docker.errors import DockerException, ImageNotFound
 
 from helm_repro.catalogue import Catalogue, Leaderboard
 from helm_repro.catalogue.render import inputs_sha256
-from helm_repro.engines.request import RunRequest
+from helm_repro.engines.request import RunRequest, Write
 from helm_repro.errors import EngineError
 from helm_repro.images import bake
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
 INPUTS_LABEL = "io.github.helm-repro.inputs"
+_PATH_VARIABLES = ("RUN_ENTRIES_CONF_PATH", "SCHEMA_PATH", "LOCAL_MODEL_PATH", "GOOGLE_APPLICATION_CREDENTIALS")
 # HELM's stages get a few seconds to end; Docker's own default is 10.
 _STOP_SECONDS = 8
 
@@ -47,10 +49,10 @@ class DockerEngine:
                 return
         bake.build(catalogue, [leaderboard.id])
 
-    def run(self, request: RunRequest, write: Callable[[bytes], None]) -> int:
+    def run(self, request: RunRequest, write: Write, write_error: Optional[Write] = None) -> int:
         """Run a container that is removed afterwards, whatever happens."""
         request.output.mkdir(parents=True, exist_ok=True)
-        variables = dict(request.variables)
+        variables, mounts = _with_mounted_paths(request.variables)
         ports = {}
         if request.publish:
             variables |= {"PORT": "8000", "SERVER_HOST": "0.0.0.0"}
@@ -59,21 +61,38 @@ class DockerEngine:
             image_name(request.leaderboard),
             list(request.words),
             environment={**variables, "DATA_DIR": "/data"},
-            volumes={str(request.output.absolute()): {"bind": "/data", "mode": "rw"}},
+            volumes={str(request.output.absolute()): {"bind": "/data", "mode": "rw"}, **mounts},
+            # A model server on this machine is http://host.docker.internal:PORT from inside.
+            extra_hosts={"host.docker.internal": "host-gateway"},
             user=f"{os.getuid()}:{os.getgid()}",
             ports=ports,
             labels={"helm-repro.leaderboard": request.leaderboard.id},
         )
         try:
+            streams = container.attach(stream=True, demux=True)
             container.start()
             with _signals_stop(container):
-                for chunk in container.logs(stream=True, follow=True):
-                    write(chunk)
+                for output, error in streams:
+                    if output:
+                        write(output)
+                    if error:
+                        (write_error or write)(error)
                 return int(container.wait()["StatusCode"])
         except DockerException as error:
             raise EngineError(f"docker: {' '.join(str(error).split())[:400]}") from error
         finally:
             container.remove(force=True)
+
+
+def _with_mounted_paths(given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """Mount what path variables name on this machine, and name it by its place in the container."""
+    variables, mounts = dict(given), {}
+    for name in _PATH_VARIABLES:
+        path = Path(given.get(name, "")).absolute()
+        if given.get(name) and path.exists():
+            variables[name] = f"/inputs/{name.lower()}/{path.name}"
+            mounts[str(path)] = {"bind": variables[name], "mode": "ro"}
+    return variables, mounts
 
 
 def image_name(leaderboard: Leaderboard) -> str:

@@ -6,23 +6,28 @@ For machines without Docker, or without a registry to pull a base image from.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import tempfile
+import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, Optional
 
 import uv
 
 from helm_repro.catalogue import Catalogue, Leaderboard
-from helm_repro.catalogue.render import lock_path, write_board
-from helm_repro.engines.request import RunRequest
+from helm_repro.catalogue.render import inputs_sha256, lock_path, write_board
+from helm_repro.engines.request import RunRequest, Write
 from helm_repro.errors import EngineError
 
 CACHE_VARIABLE = "HELM_REPRO_CACHE"
+_COMPLETE = ".complete"
 
 
 class LocalEngine:
@@ -33,9 +38,16 @@ class LocalEngine:
     def prepare(self, catalogue: Catalogue, leaderboard: Leaderboard) -> None:
         """Create the environment unless it exists; its folder's name holds the lock's digest."""
         directory = _environment(catalogue, leaderboard)
-        complete = directory / ".complete"
-        if complete.exists():
+        if (directory / _COMPLETE).exists():
             return
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        # Two runs started at once: the second waits for what the first creates.
+        with Path(f"{directory}.lock").open("w") as mark:
+            fcntl.flock(mark, fcntl.LOCK_EX)
+            if not (directory / _COMPLETE).exists():
+                self._create(directory, catalogue, leaderboard)
+
+    def _create(self, directory: Path, catalogue: Catalogue, leaderboard: Leaderboard) -> None:
         lock = lock_path(catalogue, leaderboard)
         python = catalogue.environment_of(leaderboard).python
         print(f"helm-repro: creating {directory} from {lock}", file=sys.stderr)
@@ -47,13 +59,11 @@ class LocalEngine:
             *(("--build-constraints", str(build_constraints)) if build_constraints.exists() else ()),
             *("--requirements", str(lock)),
         )
-        complete.touch()
+        (directory / _COMPLETE).touch()
 
-    def run(self, request: RunRequest, write: Callable[[bytes], None]) -> int:
+    def run(self, request: RunRequest, write: Write, write_error: Optional[Write] = None) -> int:
         """Run the entrypoint in a session of its own and pass signals on to it."""
-        board = write_board(
-            request.catalogue, request.leaderboard, _cache(request.catalogue) / "boards" / request.leaderboard.id
-        )
+        board = rendered_board(request.catalogue, request.leaderboard)
         python = environment_python(request.catalogue, request.leaderboard)
         request.output.mkdir(parents=True, exist_ok=True)
         variables = {"SERVER_HOST": "127.0.0.1", **request.variables}
@@ -67,14 +77,20 @@ class LocalEngine:
             env={**inherited, **variables},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.PIPE if write_error else subprocess.STDOUT,
             start_new_session=True,
         )
         with _signals_go_to(process):
-            assert process.stdout is not None
-            while chunk := process.stdout.read1(65536):  # type: ignore[attr-defined]
-                write(chunk)
+            errors = threading.Thread(target=_pump, args=(process.stderr, write_error))
+            errors.start()
+            _pump(process.stdout, write)
+            errors.join()
             return process.wait()
+
+
+def _pump(stream: Optional[IO[bytes]], write: Optional[Write]) -> None:
+    while stream and write and (chunk := os.read(stream.fileno(), 65536)):
+        write(chunk)
 
 
 def _cache(catalogue: Catalogue) -> Path:
@@ -84,6 +100,33 @@ def _cache(catalogue: Catalogue) -> Path:
 def environment_python(catalogue: Catalogue, leaderboard: Leaderboard) -> Path:
     """The interpreter of the environment that :meth:`LocalEngine.prepare` creates."""
     return _environment(catalogue, leaderboard) / "bin" / "python"
+
+
+def rendered_board(catalogue: Catalogue, leaderboard: Leaderboard) -> Path:
+    """The leaderboard's board directory, complete with its schema; its name holds the digest of what it is made of.
+
+    Processes that make it at the same time do not see each other's half.
+    """
+    boards = _cache(catalogue) / "boards"
+    path = boards / f"{leaderboard.id}-{inputs_sha256(catalogue, leaderboard)[:12]}"
+    if path.is_dir():
+        return path
+    boards.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=boards, prefix=".") as temporary:
+        board = write_board(catalogue, leaderboard, Path(temporary, "board"))
+        board.chmod(0o755)
+        command = [
+            str(environment_python(catalogue, leaderboard)),
+            str(catalogue.root / "entrypoint.py"),
+            "check-board",
+        ]
+        variables = {**os.environ, "HELM_REPRO_BOARD": str(board)}
+        done = subprocess.run(command, env=variables, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        if done.returncode != 0:
+            raise EngineError(f"local engine: {leaderboard.id}: {' '.join(done.stderr.split())[-600:]}")
+        with contextlib.suppress(OSError):  # another process was first
+            board.rename(path)
+    return path
 
 
 def _environment(catalogue: Catalogue, leaderboard: Leaderboard) -> Path:

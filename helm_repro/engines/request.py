@@ -9,6 +9,8 @@ from typing import Optional, Protocol
 
 from helm_repro.catalogue import Catalogue, Leaderboard
 
+Write = Callable[[bytes], object]
+
 
 @dataclasses.dataclass(frozen=True)
 class RunRequest:
@@ -41,8 +43,10 @@ class Engine(Protocol):
             EngineError: it cannot, and why, in one line.
         """
 
-    def run(self, request: RunRequest, write: Callable[[bytes], None]) -> int:
+    def run(self, request: RunRequest, write: Write, write_error: Optional[Write] = None) -> int:
         """Run and return the entrypoint's exit code; ``write`` gets its output as it comes.
+
+        With ``write_error`` the log goes there, and ``write`` gets standard output alone.
 
         SIGINT and SIGTERM reach the entrypoint, which then ends in order.
         """

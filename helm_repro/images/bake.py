@@ -12,8 +12,8 @@ from typing import Optional
 from helm_repro.catalogue import Catalogue
 from helm_repro.catalogue.render import write_board
 from helm_repro.errors import EngineError
-from helm_repro.images.definition import BOARDS, Options, base_image, definition, image_name
 from helm_repro.images.base_image import BASE_IMAGE_PYTHON, BASE_IMAGE_TAG
+from helm_repro.images.definition import BOARDS, Options, base_image, definition, image_name
 
 # Docker takes these arguments in every build and keeps them out of the image and its history:
 # https://docs.docker.com/build/building/variables/#pre-defined-build-arguments
@@ -58,8 +58,8 @@ def run_bake(catalogue: Catalogue, ids: Sequence[str], options: Options) -> None
     for name in _PASSED_ON:
         if os.environ.get(name):
             command += ["--set", f"*.args.{name}"]  # without a value: bake takes it from the environment
-    # Attestations need a registry to live in: Docker's own image store has no place for them.
-    command += ["--push", "--sbom=true", "--provenance=mode=max"] if options.push else ["--load", "--provenance=false"]
+    # Where images go, the definition says. Attestations need a registry to live in: Docker's own store has no place.
+    command += ["--sbom=true", "--provenance=mode=max"] if options.push else ["--provenance=false"]
     process = subprocess.run(
         command,
         cwd=catalogue.root,

@@ -5,6 +5,9 @@ Invariants:
 
 - targets of one environment differ in their board directory and labels only, so they
   share every layer but the last,
+- an environment that extends another starts from that one's stages (linked targets:
+  https://docs.docker.com/build/bake/contexts/#using-a-target-as-a-build-context), so
+  its images share those layers, too,
 - no secret is in it: certificates and indexes are named, never read; proxies stay in
   the environment (see :mod:`helm_repro.images.bake`).
 """
@@ -18,10 +21,13 @@ from pathlib import Path
 from typing import Any, Optional
 
 from helm_repro.catalogue import Catalogue, Environment, Leaderboard
+from helm_repro.catalogue.render import lock_path
 from helm_repro.errors import ConfigurationError
 from helm_repro.images.labels import labels
 
 BOARDS = Path("build", "boards")
+# Stages of the Dockerfile that the environments extending one start from.
+LINKED_STAGES = ("environment", "layers")
 # How package managers name the address of their index, in the order in which we look.
 INDEX_VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
 
@@ -70,13 +76,20 @@ def definition(catalogue: Catalogue, ids: Iterable[str], options: Options) -> di
         ConfigurationError: an id is not in the catalogue, or its environment has no lock.
     """
     boards = [catalogue.leaderboard(identifier) for identifier in dict.fromkeys(ids)]
-    targets = {target_name(board): _target(catalogue, board, options) for board in boards}
-    return {"group": {"default": {"targets": list(targets)}}, "target": targets}
+    targets = {_target_name(board.id): _target(catalogue, board, options) for board in boards}
+    linked: dict[str, Any] = {}
+    for board in boards:
+        environment = catalogue.environment_of(board)
+        while environment.extends:
+            environment = catalogue.environments[environment.extends]
+            for stage in LINKED_STAGES:
+                linked[_target_name(f"{stage}-{environment.id}")] = {**_build(environment, options), "target": stage}
+    return {"group": {"default": {"targets": list(targets)}}, "target": {**targets, **linked}}
 
 
-def target_name(leaderboard: Leaderboard) -> str:
+def _target_name(identifier: str) -> str:
     """Bake allows no dots in a target's name."""
-    return leaderboard.id.replace(".", "_")
+    return identifier.replace(".", "_")
 
 
 def image_name(leaderboard: Leaderboard, options: Options) -> str:
@@ -91,6 +104,22 @@ def base_image(environment: Environment, options: Options) -> str:
 
 def _target(catalogue: Catalogue, leaderboard: Leaderboard, options: Options) -> dict[str, Any]:
     environment = catalogue.environment_of(leaderboard)
+    if not lock_path(catalogue, leaderboard).is_file():
+        raise ConfigurationError(
+            f"images/{environment.id}: has no requirements.lock, run `make lock ENVIRONMENT={environment.id}`"
+        )
+    build = _build(environment, options)
+    return {
+        **build,
+        "contexts": {"board": (BOARDS / leaderboard.id).as_posix(), **build["contexts"]},
+        "labels": labels(catalogue, leaderboard),
+        "tags": [image_name(leaderboard, options)],
+        "output": ["type=registry" if options.push else "type=docker"],
+    }
+
+
+def _build(environment: Environment, options: Options) -> dict[str, Any]:
+    """What all targets of an environment have in common."""
     secrets = []
     if options.ca_file:
         secrets.append(f"id=ca,src={options.ca_file}")
@@ -99,7 +128,11 @@ def _target(catalogue: Catalogue, leaderboard: Leaderboard, options: Options) ->
     return {
         "context": ".",
         "dockerfile": "Dockerfile",
-        "contexts": {"board": (BOARDS / leaderboard.id).as_posix()},
+        "contexts": {
+            f"inherited-{stage}": f"target:{_target_name(f'{stage}-{environment.extends}')}"
+            for stage in LINKED_STAGES
+            if environment.extends
+        },
         "args": {
             "BASE_IMAGE": base_image(environment, options),
             "PYTHON_VERSION": environment.python,
@@ -107,7 +140,5 @@ def _target(catalogue: Catalogue, leaderboard: Leaderboard, options: Options) ->
             "BUILD_PACKAGES": " ".join(environment.build_packages),
             "SYSTEM_PACKAGES": " ".join(environment.system_packages),
         },
-        "labels": labels(catalogue, leaderboard),
-        "tags": [image_name(leaderboard, options)],
         "secret": secrets,
     }

@@ -11,6 +11,8 @@ Invariants:
 - a lock is a function of the environment's fields, the constraints and the date,
 - its header states digests of all it was made from and of its own body, so that
   :func:`check_lock` finds a stale or edited lock without a network,
+- an environment that extends another has that one's pins and more, HELM itself apart,
+  so that its image is that one's layers and one more,
 - it names no package index: any mirror serves, the hashes decide.
 """
 
@@ -67,7 +69,8 @@ def lock(environment: Environment, root: Path, constraints: Path | str) -> Path:
         frozen = Path(constraints).read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigurationError(f"{constraints}: HELM's freeze cannot be read: {error.strerror}") from error
-    body = _resolve(environment, without_overridden(frozen, environment.overrides))
+    constraints = without_overridden(frozen, environment.overrides) + _lines(_inherited(environment, root))
+    body = _resolve(environment, constraints)
     stated = {
         "environment-sha256": environment_sha256(environment),
         "constraints-sha256": _sha256("\n".join(_requirements(frozen))),
@@ -105,6 +108,13 @@ def check_lock(environment: Environment, root: Path) -> list[Problem]:
     if not build_constraints.is_file() or build_constraints.read_text("utf-8") != _lines(environment.build_constraints):
         problems.append(Problem(f"images/{environment.id}/{BUILD_CONSTRAINTS_NAME}", "is not that of environment.yaml"))
     problems += [Problem(where, f"{pin.split()[0]} has no hash") for pin in _pins(body) if "--hash=sha256:" not in pin]
+    own = {pin.split()[0] for pin in _pins(body)}
+    names = {_name(pin) for pin in own}
+    problems += [
+        Problem(where, f"has not the {pin.split()[0]} of images/{environment.extends}, run `make lock`")
+        for pin in _inherited(environment, root)
+        if _name(pin) in names and pin.split()[0] not in own
+    ]
     return problems
 
 
@@ -157,6 +167,21 @@ def _resolve(environment: Environment, constraints: str) -> str:
         reason = " ".join(result.stderr.split())
         raise ConfigurationError(f"images/{environment.id}/environment.yaml: cannot be locked: {reason}")
     return result.stdout
+
+
+def _inherited(environment: Environment, root: Path) -> list[str]:
+    """Pins of the environment that this one extends, without hashes and without HELM, whose version may differ.
+
+    Raises:
+        ConfigurationError: that one has no lock yet.
+    """
+    if environment.extends is None:
+        return []
+    path = root / "images" / environment.extends / LOCK_NAME
+    if not path.is_file():
+        raise ConfigurationError(f"images/{environment.extends}/{LOCK_NAME}: missing, {environment.id} builds on it")
+    pins = (pin.split("--hash=")[0].strip() for pin in _pins(path.read_text(encoding="utf-8")))
+    return [pin for pin in pins if _name(pin) != "crfm-helm"]
 
 
 def _lines(lines: Iterable[str]) -> str:

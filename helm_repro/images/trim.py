@@ -6,7 +6,9 @@ HELM never opens a third. Invariants:
 - what is removed is named in :data:`RULES`, with the reason; nothing is guessed,
 - every module of HELM that can be imported before can be imported after (tested),
 - no file changes its meaning: native libraries only lose symbols that the linker
-  does not need, as in every Debian package (``dh_strip``).
+  does not need, as in every Debian package (``dh_strip``),
+- an environment that adds PyTorch to a trimmed one gets back what was removed for want
+  of it (:func:`incomplete`).
 
 Standard library only: it runs on the image's own Python, before anything else is there.
 """
@@ -70,6 +72,9 @@ RULES = (
     Rule("**/*.hpp", "sources of compiled modules"),
 )
 
+# Gigabytes of GPU code; their makers have stripped them.
+NOT_STRIPPED = ("nvidia", "torch", "tensorflow")
+
 
 def selected(site_packages: Path, rule: Rule) -> Iterator[Path]:
     """Paths that a rule removes."""
@@ -93,6 +98,18 @@ def remove(site_packages: Path) -> int:
     return freed
 
 
+def incomplete(site_packages: Path, lock: str) -> list[str]:
+    """Packages whose files were removed for want of a package that the lock now brings."""
+    wanting = {
+        rule.pattern.split("/", 1)[0]
+        for rule in RULES
+        if rule.unless_installed
+        and f"\n{rule.unless_installed}==" in lock
+        and not (site_packages / rule.unless_installed).exists()
+    }
+    return sorted(name for name in wanting if (site_packages / name).exists())
+
+
 def strip_libraries(site_packages: Path, strip: str = "strip") -> int:
     """Remove symbols that are not needed to load native libraries; returns how many bytes are gone.
 
@@ -104,7 +121,7 @@ def strip_libraries(site_packages: Path, strip: str = "strip") -> int:
     with tempfile.TemporaryDirectory() as folder:
         stripped = Path(folder) / "stripped"
         for library in sorted(site_packages.rglob("*.so*")):
-            grafted = library.parent.name.endswith(".libs")
+            grafted = library.parent.name.endswith(".libs") or library.relative_to(site_packages).parts[0] in NOT_STRIPPED
             if grafted or library.is_symlink() or not library.is_file() or not is_loadable(library):
                 continue
             subprocess.run([strip, "--strip-unneeded", "-o", stripped, library], check=True)
@@ -142,8 +159,11 @@ def _size(path: Path) -> int:
 
 
 def main(arguments: list[str]) -> None:
-    """``trim.py ENVIRONMENT``: shrink the virtual environment at that path."""
+    """``trim.py ENVIRONMENT`` shrinks one; ``trim.py ENVIRONMENT LOCK`` names what to install again before the lock."""
     (site_packages,) = Path(arguments[0]).glob("lib/python*/site-packages")
+    if len(arguments) > 1:
+        print(*(f"--reinstall-package={name}" for name in incomplete(site_packages, Path(arguments[1]).read_text())))
+        return
     removed, stripped = remove(site_packages), strip_libraries(site_packages)
     print(f"trimmed {site_packages}: {removed / 1e6:.0f} MB of files, {stripped / 1e6:.0f} MB of symbols")
 

@@ -72,10 +72,15 @@ CREDENTIALS: tuple[Credential, ...] = (
     Credential("SCALE_API_KEY", "scaleApiKey"),
     Credential("HF_TOKEN", "huggingfaceAuthToken"),
     Credential("HUGGING_FACE_ACCESS_TOKEN", None),
+    # Who rates answers in HELM's critique metrics (get_critique_client, helm/clients/auto_client.py).
+    Credential("CRITIQUE_TYPE", "critiqueType"),
+    Credential("CRITIQUE_MODEL_NAME", "critiqueModelName"),
     # Of MODEL_BASE_URL's server; HELM gets it under the deployment's name (own_models.helm_keys).
     Credential("MODEL_API_KEY", None),
 )
 
+# Passed to HELM as keys are, but not secret.
+_PUBLIC = {"CRITIQUE_TYPE", "CRITIQUE_MODEL_NAME"}
 # Clients that also look for the variable itself (grok_client, openrouter_client, huggingface_hub, AWS and Google SDKs).
 _BY_OWN_NAME = {"XAI_API_KEY", "OPENROUTER_API_KEY", "HF_TOKEN", "GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION"}
 
@@ -104,6 +109,9 @@ class Credentials:
             for c in CREDENTIALS
             if c.variable in self.values and (c.helm_key is None or c.variable in _BY_OWN_NAME)
         }
+        if "HF_TOKEN" in self.values:
+            # The Winoground scenarios read the token under its old name (image_generation/winoground_scenario.py).
+            environment.setdefault("HUGGING_FACE_ACCESS_TOKEN", self.values["HF_TOKEN"])
         # JSON strings are HOCON strings; a later line wins over an earlier one.
         lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in keys.items()]
         if lines or self.own_text:
@@ -112,8 +120,8 @@ class Credentials:
 
     def redact(self, text: str) -> str:
         """Replace every secret that ``text`` may hold."""
-        for value in self.values.values():
-            if len(value) >= _SHORTEST_SECRET:
+        for name, value in self.values.items():
+            if len(value) >= _SHORTEST_SECRET and name not in _PUBLIC:
                 text = text.replace(value, "[redacted]")
         return text
 
@@ -131,7 +139,7 @@ def read_credentials(environ: Mapping[str, str], local_path: Path) -> Credential
             values[credential.variable] = value
     own = environ.get(HELM_VARIABLE, "")
     conf = local_path / "credentials.conf"
-    if not own and conf.is_file():
+    if not own and os.path.isfile(conf):  # noqa: PTH113 - Path.is_file raises where a folder may not be searched
         try:
             own = conf.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:

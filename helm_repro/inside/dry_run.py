@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from helm_repro.inside import pipeline, stages
+from helm_repro.inside import pipeline, run_stage, stages
 from helm_repro.inside.credentials import read_credentials
 from helm_repro.inside.exit_codes import ExitCode
 from helm_repro.inside.log import say
@@ -33,20 +33,39 @@ def dry_run(settings: Settings, as_json: bool, environ: Mapping[str, str] = os.e
     elsewhere = dataclasses.replace(settings, data_dir=settings.data_dir / FOLDER)
     shutil.rmtree(elsewhere.suite_path, ignore_errors=True)
     elsewhere.suite_path.mkdir(parents=True)
-    _link(elsewhere.prod_env, settings.prod_env)
-    _link(elsewhere.output_path / "scenarios", settings.output_path / "scenarios")
+    link(elsewhere.prod_env, settings.prod_env)
+    link(elsewhere.output_path / "scenarios", settings.output_path / "scenarios")
     credentials = read_credentials(environ, settings.local_path)
     with pipeline.open_helm(settings, ["run"], environ, credentials) as helm:
         plan = pipeline.make_plan(helm, elsewhere)
-        conf = elsewhere.suite_path / "run_entries.conf"
-        conf.write_text(json.dumps({"entries": plan["conf"]}, indent=1, ensure_ascii=False), encoding="utf-8")
+        wanted = pipeline.wanted_runs(settings, plan)
+        conf = run_stage.write_conf(elsewhere, plan, set(wanted))
         status = helm.command([*stages.run_command(elsewhere, conf), "--dry-run"])
-    say("dry-run", f"{elsewhere.suite_path} holds {len(plan['conf'])} dry runs; helm-run ended with {status}")
+    runs, requests, prompt_tokens = totals(elsewhere.suite_path)
+    say(
+        "dry-run",
+        f"{elsewhere.suite_path}: {runs} of {len(wanted)} runs, {requests} requests, {prompt_tokens} prompt tokens",
+    )
     return ExitCode.OK if status == 0 else ExitCode.PARTIAL
 
 
-def _link(link: Path, target: Path) -> None:
+def totals(suite_path: Path) -> tuple[int, int, int]:
+    """Number of dry runs, their requests and their prompt tokens (by the model's tokenizer).
+
+    The statistics are those of HELM's DryRunMetric (helm/benchmark/metrics/dry_run_metrics.py).
+    """
+    sums = {"num_requests": 0.0, "num_prompt_tokens": 0.0}
+    paths = list(suite_path.glob("*/stats.json"))
+    for path in paths:
+        for stat in json.loads(path.read_bytes()):
+            if stat["name"]["name"] in sums:
+                sums[stat["name"]["name"]] += stat["sum"]
+    return len(paths), int(sums["num_requests"]), int(sums["num_prompt_tokens"])
+
+
+def link(place: Path, target: Path) -> None:
+    """Make ``place`` a link to the folder ``target``, which is created if need be."""
     target.mkdir(parents=True, exist_ok=True)
-    link.parent.mkdir(parents=True, exist_ok=True)
-    if not link.is_symlink():
-        link.symlink_to(os.path.relpath(target, link.parent), target_is_directory=True)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if not place.is_symlink():
+        place.symlink_to(os.path.relpath(target, place.parent), target_is_directory=True)

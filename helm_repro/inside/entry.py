@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
@@ -51,6 +52,11 @@ class Entry:
             return self
         return dataclasses.replace(self, groups=[*(self.groups or []), *added])
 
+    def with_data_path(self, data_paths: Mapping[str, str]) -> Entry:
+        """Read the user's own copy where the entry names a folder that only its author has."""
+        path = data_paths.get(self.arguments.get("data_path", ""))
+        return self._with_arguments({**self.arguments, "data_path": path}) if path else self
+
     def without_model(self) -> Entry:
         """Remove the model and the deployment."""
         return self._with_arguments(
@@ -62,13 +68,20 @@ class Entry:
         return dataclasses.replace(self, description=f"{self.function}:{text}" if text else self.function)
 
 
-def rewrite_for_any_model(entries: Sequence[Entry], model: str, rule: Optional[Mapping[str, Any]]) -> list[Entry]:
-    """Derive the entries for ``model`` from a conf whose entries are all for fixed models.
+def rewrite_for_any_model(entries: Sequence[Entry], rule: Mapping[str, Any], reasons: bool) -> list[Entry]:
+    """Derive the entries for any model from a conf whose entries are all for fixed ones.
 
     MedHELM's confs name 13 models on a private deployment, so any other model gives
-    zero run specs and exit code 0. The entries of the rule's ``base`` model are taken
-    as the template.
+    zero run specs and exit code 0. The entries of one of the 13 are the pattern: of
+    ``base``, or of ``reasoning_base`` for a model that reasons before it answers
+    (those have room for 4000 tokens).
     """
-    if rule is None:
-        return []
-    return [entry.without_model() for entry in entries if entry.model == rule["base"]]
+    pattern = rule["reasoning_base"] if reasons and rule.get("reasoning_base") else rule["base"]
+    return [entry.without_model() for entry in entries if entry.model == pattern]
+
+
+def is_reasoning(model: str, rule: Mapping[str, Any], named: Optional[Sequence[str]]) -> bool:
+    """Whether the rule takes ``model`` for one that reasons: ``named`` decides, else the catalogue's expressions."""
+    if named is not None:
+        return model in named
+    return any(re.search(pattern, model) for pattern in rule.get("reasoning_models", []))

@@ -35,7 +35,11 @@ class HelmProcess:
         request_read, request_write = os.pipe()
         answer_read, answer_write = os.pipe()
         self._process = subprocess.Popen(
-            [sys.executable, "-u", "-m", "helm_repro.inside.zygote", str(request_read), str(answer_write), *preload],
+            [
+                *(sys.executable, "-u", "-m", "helm_repro.inside.zygote"),
+                *map(str, (os.getpid(), request_read, answer_write)),
+                *preload,
+            ],
             pass_fds=(request_read, answer_write),
             cwd=directory,
             env={**environ, "PYTHONPATH": _python_path(environ), "PYTHONSAFEPATH": "1"},

@@ -35,6 +35,7 @@ _VARIABLES = {
     "num_train_trials": "NUM_TRAIN_TRIALS",
     "priority": "PRIORITY",
     "model_groups": "MODEL_GROUPS",
+    "judge_overrides": "JUDGE_OVERRIDES",
 }
 
 
@@ -50,6 +51,7 @@ def identity(settings: Settings) -> dict[str, Any]:
         "num_train_trials": settings.num_train_trials,
         "priority": settings.priority,
         "model_groups": settings.model_groups,
+        "judge_overrides": dict(settings.judge_overrides) or None,
     }
 
 
@@ -64,14 +66,14 @@ def claim(settings: Settings) -> None:
     mine = identity(settings)
     record = read(path)
     if record is None:
-        if settings.resume != "force" and (run := _unrecorded_run(settings.suite_path)):
+        if settings.resume != "force" and (run := any_run(settings.suite_path)):
             raise VariableError(
                 "SUITE_NAME",
                 settings.suite,
                 f"holds {run}, whose parameters were not recorded; choose another name or set RESUME=force",
             )
         record = {"schema_version": SCHEMA_VERSION, "created": now, "identity": mine, "models": [], "forced": []}
-    elif differing := differences(record["identity"], mine):
+    elif (differing := differences(record["identity"], mine)) and any_run(settings.suite_path):
         field, then, this = differing[0]
         if settings.resume != "force":
             raise VariableError(
@@ -81,7 +83,7 @@ def claim(settings: Settings) -> None:
                 "use another SUITE_NAME, or RESUME=new-suite, or RESUME=force",
             )
         record["forced"].append({"time": now, "from": record["identity"], "to": mine})
-        record["identity"] = mine
+    record["identity"] = mine
     record["models"] = sorted({*record["models"], *settings.models})
     write_json(path, record)
 
@@ -93,7 +95,7 @@ def free_suite_name(settings: Settings) -> str:
     while True:
         path = settings.output_path / "runs" / name
         record = read(path / FILE_NAME)
-        if record is None and not _unrecorded_run(path):
+        if record is None and not any_run(path):
             return name
         if record is not None and not differences(record["identity"], mine):
             return name
@@ -117,5 +119,6 @@ def read(path: Path) -> dict[str, Any] | None:
     return record
 
 
-def _unrecorded_run(suite_path: Path) -> str | None:
+def any_run(suite_path: Path) -> str | None:
+    """Name of a run that has written results, if there is one."""
     return next((path.parent.name for path in sorted(suite_path.glob("*/run_spec.json"))), None)

@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Union
 
-from helm_repro.inside.shard import read_shard
+from helm_repro.inside.errors import VariableError
+from helm_repro.inside.shard import WHOLE, Shard, read_shard
 
 FILE_NAME = "journal.jsonl"
 
@@ -24,7 +25,7 @@ class Journal:
 
     def __init__(self, suite_path: Union[str, Path]):
         # Every shard has a journal of its own: appending is not atomic on every shared file system.
-        self._path = Path(suite_path, read_shard(os.environ).file_name(FILE_NAME))
+        self._path = Path(suite_path, _shard().file_name(FILE_NAME))
 
     def write(self, event: str, **fields: object) -> None:
         """Append one event with the time (seconds since the epoch)."""
@@ -44,6 +45,14 @@ class Journal:
         """The events of all shards, by time."""
         paths = sorted(self._path.parent.glob("journal*.jsonl"))
         return sorted((event for path in paths for event in _events(path)), key=lambda event: event["time"])
+
+
+def _shard() -> Shard:
+    try:
+        return read_shard(os.environ)
+    except VariableError:
+        # The run stage has refused such variables by now; other stages and readers do not mind them.
+        return WHOLE
 
 
 def _events(path: Path) -> Iterator[dict[str, Any]]:

@@ -6,6 +6,7 @@ Each is HELM's own class with one or two methods extended; the interfaces are eq
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from typing import Any
@@ -58,8 +59,15 @@ class MeteredExecutor(Executor):  # type: ignore[misc]
 
     def execute(self, scenario_state: ScenarioState) -> ScenarioState:
         self._progress.total = len(scenario_state.request_states)
+        self._make_clients(scenario_state)
         with self._meter.phase():
             return super().execute(scenario_state)
+
+    def _make_clients(self, scenario_state: ScenarioState) -> None:
+        """Make each client once; HELM's threads each make one before the first is kept (AutoClient._get_client)."""
+        for deployment in {state.request.model_deployment for state in scenario_state.request_states}:
+            with contextlib.suppress(Exception):  # the request will say why, as in HELM
+                self.context.client._get_client(deployment)
 
     def process(self, state: RequestState) -> RequestState:
         with self._meter.request():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from helm_repro.inside import failures
+from helm_repro.inside import failures, judges
 from helm_repro.inside.credentials import Credentials
 from helm_repro.inside.exit_codes import ExitCode
 from helm_repro.inside.log import say
@@ -103,6 +103,4 @@ class Record:
         found = [f"{count} {what}" for what, count in gaps.items() if count]
         if self._settings.max_eval_instances < limit:
             found.append(f"{self._settings.max_eval_instances} instances instead of {limit}")
-        if self._settings.judge_overrides:
-            found.append("judge replaced")
-        return found
+        return [*found, *judges.marks(self._settings)]

@@ -6,7 +6,10 @@ files in prod_env, else the variables, else HELM.
 
 from __future__ import annotations
 
-from helm_repro.inside import endpoint, registration
+import os
+from pathlib import Path
+
+from helm_repro.inside import endpoint, huggingface, judges, offline, registration
 from helm_repro.inside.credentials import Credentials
 from helm_repro.inside.errors import InsideError, VariableError
 from helm_repro.inside.log import say
@@ -45,7 +48,8 @@ def register(settings: Settings) -> None:
         registration.check_user_files(settings.prod_env)
         models = _models(settings)
         _refuse_forgotten_source(settings, {model.name for model in models})
-        if models:
+        models += judges.registrations(settings)
+        if models or registration.has_judges(settings.prod_env, settings.suite):
             registration.register(models, settings.prod_env, settings.suite, settings.suite_path)
             registration.announce(models)
     except OSError as error:
@@ -67,6 +71,10 @@ def _models(settings: Settings) -> list[registration.Model]:
             say("model", f"{name}: reached as prod_env/{registration.DEPLOYMENTS} says ({users[-1]})")
         elif settings.endpoint and name in asked:
             models.append(endpoint.model(settings.endpoint, name, version))
+        elif settings.local_model:
+            cache = Path(offline.cache_folders(settings.prod_env / "cache", os.environ)["HF_HOME"])
+            if local := huggingface.model(settings.local_model, name, cache, settings.offline):
+                models.append(local)
     return models
 
 

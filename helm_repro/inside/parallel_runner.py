@@ -16,7 +16,6 @@ Invariants:
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -32,7 +31,7 @@ from helm_repro.inside.journal import Journal
 from helm_repro.inside.pool import Pool
 from helm_repro.inside.request_cache import release
 from helm_repro.inside.slots import Slots
-from helm_repro.inside.warm import import_classes_of
+from helm_repro.inside.warm import import_for_requests, import_for_results
 from helm_repro.inside.worker import work
 
 
@@ -48,12 +47,9 @@ class ParallelRunner(Runner):  # type: ignore[misc]
         todo = longest_first([spec for spec in run_specs if not self._is_skipped(spec)])
         if not todo:
             return
-        import_classes_of(todo)
+        import_for_requests(todo)
         jobs = choose_jobs(os.environ.get(JOBS_VARIABLE) or "auto", todo)
         hlog(f"Running {len(todo)} run specs in {jobs} processes")
-        # Else the first garbage collection in each worker copies every page of what is imported.
-        gc.collect()
-        gc.freeze()
         execution_spec = self.executor.execution_spec
         cache_path = Path(execution_spec.local_path or ".", CACHE_DIR)
         cache_path.mkdir(parents=True, exist_ok=True)
@@ -61,9 +57,15 @@ class ParallelRunner(Runner):  # type: ignore[misc]
         def do_work(parent: Connection, slots: Optional[Slots], label: Optional[str]) -> NoReturn:
             work(self, todo, parent, slots, cache_path, label)
 
-        names = [spec.name for spec in todo]
-        journal = Journal(self.runs_path)
-        with Pool(do_work, names, jobs, execution_spec.parallelism, journal, self.exit_on_error) as pool:
+        with Pool(
+            work=do_work,
+            runs=[spec.name for spec in todo],
+            jobs=jobs,
+            requests=execution_spec.parallelism,
+            journal=Journal(self.runs_path),
+            prepare=lambda: import_for_results(todo),
+            stop_on_failure=self.exit_on_error,
+        ) as pool:
             failed = pool.run()
         with contextlib.suppress(OSError):
             release(cache_path)

@@ -12,7 +12,18 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from helm_repro.inside import identity, outcome, own_models, preflight, run_stage, sharding, stages
+from helm_repro.inside import (
+    identity,
+    judges,
+    offline,
+    outcome,
+    own_data,
+    own_models,
+    preflight,
+    run_stage,
+    sharding,
+    stages,
+)
 from helm_repro.inside.credentials import Credentials, read_credentials
 from helm_repro.inside.errors import InsideError, Stopped, VariableError
 from helm_repro.inside.exit_codes import ExitCode
@@ -75,7 +86,11 @@ def open_helm(
     """A HELM process that preloads what the wanted stages need and holds the keys."""
     modules = [module for stage in wanted for module in stages.PRELOAD[stage]]
     keys = credentials.helm_environment(own_models.helm_keys(settings, credentials))
-    with HelmProcess(modules, settings.data_dir, {**environ, **keys}) as helm:
+    base_url = settings.endpoint.base_url if settings.endpoint else None
+    caches = offline.environment(settings.prod_env / "cache", environ, settings.offline, base_url)
+    if settings.offline:
+        modules.insert(0, "helm_repro.inside.offline_guard")
+    with HelmProcess(modules, settings.data_dir, {**environ, **caches, **keys}) as helm:
         yield helm
 
 
@@ -98,11 +113,14 @@ def make_plan(helm: HelmProcess, settings: Settings) -> dict[str, Any]:
         model_groups=settings.model_groups,
         include_unavailable=settings.include_unavailable,
         leaderboard=dict(settings.board.leaderboard),
+        data_paths=own_data.data_paths(settings.board.leaderboard),
+        reasoning_models=settings.reasoning_models,
+        substitutes=sorted(set(judges.substitutes(settings).values())),
     )
     for unknown in plan["unknown_models"]:
         similar = f"; did you mean {' or '.join(unknown['similar'])}?" if unknown["similar"] else ""
         raise VariableError(
-            "MODELS_TO_RUN",
+            "MODELS_TO_RUN" if unknown["model"] in settings.models else judges.VARIABLE,
             unknown["model"],
             f"HELM {settings.board.environment['helm_version']} does not know this model{similar}",
         )
@@ -125,20 +143,25 @@ def wanted_runs(settings: Settings, plan: Mapping[str, Any]) -> dict[str, Any]:
             f"{settings.board.id}: no run spec for MODELS_TO_RUN={' '.join(settings.models)}: "
             f"{len(plan['failed'])} entries could not be constructed, {len(plan['left_out'])} were left out, "
             f"{len(plan['run_specs'])} are unavailable",
-            ExitCode.UPSTREAM_DATA if plan["failed"] else ExitCode.CONFIGURATION,
+            ExitCode.UPSTREAM_DATA if plan["failed"] or plan["run_specs"] else ExitCode.CONFIGURATION,
         )
     return wanted
 
 
 def _run(helm: HelmProcess, settings: Settings, environ: Mapping[str, str], credentials: Credentials) -> ExitCode:
-    identity.claim(settings)
     plan = make_plan(helm, settings)
+    identity.claim(settings)
     plan, wanted = sharding.part_of(settings, plan, wanted_runs(settings, plan))
     outcome.say_plan(settings, plan)
-    preflight.report(settings, preflight.preflight(helm, settings, plan, credentials))
     record = outcome.Record(settings, environ, credentials, plan)
     try:
-        report = run_stage.run(helm, settings, plan, wanted)
+        report = run_stage.run(
+            helm,
+            settings,
+            plan,
+            wanted,
+            lambda: preflight.report(settings, preflight.preflight(helm, settings, plan, credentials)),
+        )
     except Stopped as stopped:
         record.write(None, stopped.exit_code)
         raise

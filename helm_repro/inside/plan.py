@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
-from helm_repro.inside.entry import Entry, rewrite_for_any_model
+from helm_repro.inside.entry import Entry, is_reasoning, rewrite_for_any_model
 
 # Groups defined by tags of a model's metadata (ModelRunExpander in helm/benchmark/run_expander.py).
 # Looked up by tag, not through HELM's expander, because that one drops deprecated models
@@ -49,13 +49,24 @@ def make_plan(
     model_groups: str,
     include_unavailable: bool,
     leaderboard: Mapping[str, Any],
+    data_paths: Mapping[str, str],
+    reasoning_models: Optional[Sequence[str]],
+    substitutes: Sequence[str],
 ) -> dict[str, Any]:
     """Construct every run spec that ``helm-run`` would.
+
+    Where several entries give a run of the same name, the last one counts: in HELM each
+    writes over the files of the one before (``Runner.run_one``, helm/benchmark/runner.py).
+
+    Args:
+        data_paths: ``data_path`` as in the entries -> the user's own copy (see ``own_data``).
+        reasoning_models: models that reason before they answer; ``None``: as the catalogue says.
+        substitutes: models or deployments that stand in for judges; they must be known too.
 
     Returns:
         ``{"run_specs": [{"name", "entry", "run_spec", "unavailable"}], "failed": [{"entry", "reason"}],
         "left_out": [{"entry", "reason"}], "entries": [{"conf": run entry for helm-run, "runs": [names],
-        "shared": [names of its runs that an earlier entry gives]}],
+        "shared": [names of its runs that a later entry gives]}],
         "unknown_models": [{"model", "similar"}]}``; with unknown models the rest is empty.
     """
     from helm.benchmark.config_registry import (
@@ -71,18 +82,18 @@ def make_plan(
     set_benchmark_output_path(output_path)
 
     plan: dict[str, Any] = {"run_specs": [], "failed": [], "left_out": [], "entries": [], "unknown_models": []}
-    plan["unknown_models"] = [_unknown(model) for model in models if not _is_known(model)]
+    plan["unknown_models"] = [_unknown(model) for model in (*models, *substitutes) if not _is_known(model)]
     if plan["unknown_models"]:
         return plan
 
     entries = [Entry(e.description, e.priority, e.groups) for e in read_run_entries([conf_path]).entries]
     entries = [entry for entry in entries if entry.priority is None or entry.priority <= priority]
-    seen: dict[str, str] = {}
-    for entry, model, reason in _per_model(entries, models, model_groups, leaderboard.get("any_model")):
+    rule = leaderboard.get("any_model")
+    for entry, model, reason in _per_model(entries, models, model_groups, rule, reasoning_models):
         if reason:
             plan["left_out"].append({"entry": entry.description, "reason": reason})
             continue
-        explicit = entry.with_model(model).with_groups(leaderboard.get("entry_groups", {}))
+        explicit = entry.with_model(model).with_groups(leaderboard.get("entry_groups", {})).with_data_path(data_paths)
         try:
             run_specs = _construct(explicit, model, max_eval_instances, num_train_trials)
         except Exception as error:
@@ -92,32 +103,43 @@ def make_plan(
             plan["left_out"].append({"entry": entry.description, "reason": f"gives no run spec for {model}"})
             continue
         unavailable = _unavailable(entry.description, leaderboard.get("caveats", []), Path(output_path))
-        new = [spec for spec in run_specs if spec["name"] not in seen]
-        for spec in run_specs:
-            if spec not in new:
-                first = seen[spec["name"]]
-                plan["left_out"].append(
-                    {"entry": entry.description, "reason": f"run {spec['name']} is already given by {first}"}
-                )
-        for spec in new:
-            seen[spec["name"]] = entry.description
+        names = list(dict.fromkeys(spec["name"] for spec in run_specs))
+        _overwrite(plan, names, entry.description)
+        for spec in {spec["name"]: spec for spec in run_specs}.values():
             plan["run_specs"].append(
                 {"name": spec["name"], "entry": entry.description, "run_spec": spec, "unavailable": unavailable}
             )
-        if new and (unavailable is None or include_unavailable):
-            shared = [spec["name"] for spec in run_specs if spec not in new]
-            names = [spec["name"] for spec in new]
-            plan["entries"].append({"conf": dataclasses.asdict(explicit), "runs": names, "shared": shared})
+        if unavailable is None or include_unavailable:
+            plan["entries"].append({"conf": dataclasses.asdict(explicit), "runs": names, "shared": []})
     return plan
 
 
+def _overwrite(plan: dict[str, Any], names: Sequence[str], by: str) -> None:
+    """Take runs of these names, given by earlier entries, out of the plan."""
+    for spec in [spec for spec in plan["run_specs"] if spec["name"] in names]:
+        plan["run_specs"].remove(spec)
+        reason = f"its run {spec['name']} is overwritten by that of {by}, as in HELM"
+        plan["left_out"].append({"entry": spec["entry"], "reason": reason})
+    for item in plan["entries"]:
+        item["shared"] += [name for name in item["runs"] if name in names]
+        item["runs"] = [name for name in item["runs"] if name not in names]
+    plan["entries"] = [item for item in plan["entries"] if item["runs"]]
+
+
 def _per_model(
-    entries: Sequence[Entry], models: Sequence[str], model_groups: str, any_model: Optional[Mapping[str, Any]]
+    entries: Sequence[Entry],
+    models: Sequence[str],
+    model_groups: str,
+    rule: Optional[Mapping[str, Any]],
+    reasoning_models: Optional[Sequence[str]],
 ) -> Iterator[tuple[Entry, str, Optional[str]]]:
     """Yield (entry, model, why it is left out or None) in HELM's order: entry by entry, model by model."""
-    named = {entry.model for entry in entries if entry.model and "/" in entry.model}
+    named = {name for entry in entries for name in (entry.model, entry.deployment) if name and "/" in name}
+    # A conf of the user's own without the pattern's model needs no rule.
     derived = {
-        model: rewrite_for_any_model(entries, model, any_model) for model in models if any_model and model not in named
+        model: rewrite_for_any_model(entries, rule, is_reasoning(model, rule, reasoning_models))
+        for model in models
+        if rule and model not in named and rule["base"] in named
     }
     if derived and len(derived) == len(models):
         for model, rewritten in derived.items():

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import gc
 import os
 import selectors
 import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -46,11 +48,21 @@ class Pool:
         runs: names of the runs; workers get their indices, in this order.
         jobs: number of workers.
         requests: number of slots for requests in flight.
+        prepare: imports what workers need late. It runs in a thread while the first worker works;
+            the other workers are forked after it, never during it: a fork would inherit the thread's
+            import locks, held for ever.
         stop_on_failure: deal no further run after one failed.
     """
 
     def __init__(
-        self, work: Work, runs: list[str], jobs: int, requests: int, journal: Journal, stop_on_failure: bool = False
+        self,
+        work: Work,
+        runs: list[str],
+        jobs: int,
+        requests: int,
+        journal: Journal,
+        prepare: Callable[[], None],
+        stop_on_failure: bool = False,
     ):
         self._work = work
         self._runs = runs
@@ -63,6 +75,11 @@ class Pool:
         self._selector = selectors.DefaultSelector()
         self._failed: list[str] = []
         self._last_number = 0
+        self._preparing: Optional[threading.Thread] = None
+        if jobs > 1:
+            self._preparing = threading.Thread(target=self._prepare, args=(prepare,), daemon=True)
+            self._prepared = os.eventfd(0, os.EFD_CLOEXEC)
+            self._selector.register(self._prepared, selectors.EVENT_READ, ("prepared", None))
 
     def __enter__(self) -> Pool:
         return self
@@ -72,16 +89,25 @@ class Pool:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(worker.pid, signal.SIGKILL)
             os.waitpid(worker.pid, 0)
+        if self._preparing and self._preparing.ident is not None:
+            self._preparing.join()
         self._selector.close()
 
     def run(self) -> list[str]:
         """Run everything and return the names of the runs that failed."""
         while self._waiting or self._workers:
-            while self._waiting and len(self._workers) < self._jobs:
+            while self._waiting and len(self._workers) < self._jobs and not (self._preparing and self._last_number):
                 self._start_worker()
+            if self._preparing and self._preparing.ident is None:
+                self._preparing.start()
             events = [key.data for key, _ in self._selector.select()]
             if any(what == "slots" for what, _ in events):
                 self._desk.serve()
+            if self._preparing and any(what == "prepared" for what, _ in events):
+                self._preparing.join()
+                self._preparing = None
+                self._selector.unregister(self._prepared)
+                os.close(self._prepared)
             for what, worker in events:
                 if what == "message":
                     self._receive(worker)
@@ -90,11 +116,20 @@ class Pool:
                     self._bury(worker)
         return self._failed
 
+    def _prepare(self, prepare: Callable[[], None]) -> None:
+        try:
+            prepare()
+        finally:
+            os.eventfd_write(self._prepared, 1)
+
     def _start_worker(self) -> None:
         connection, far_end = Pipe()
         # A lone worker has as many threads as there are slots.
         slots = Slots() if self._jobs > 1 else None
         self._last_number += 1
+        # Else the first garbage collection in the worker copies every page of what is imported.
+        gc.collect()
+        gc.freeze()
         pid = os.fork()
         if pid == 0:
             # An end left open here would keep another worker from noticing that it is to stop.

@@ -10,9 +10,11 @@ import datetime
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from helm_repro.inside import endpoint_probe, failures, own_models
+from helm_repro.inside import datasets_lock, endpoint_probe, failures, own_models
+from helm_repro.inside import judges as judges_module
 from helm_repro.inside.credentials import CREDENTIALS, Credentials
 from helm_repro.inside.errors import InsideError
 from helm_repro.inside.exit_codes import ExitCode
@@ -44,11 +46,11 @@ def preflight(
     judges = active_judges(settings, plan)
     problems = [
         *_machine(settings),
-        *_judges(settings, judges),
+        *_judges(settings, judges, credentials),
         *_data(settings, plan, credentials),
     ]
     if not any(not problem.warning for problem in problems):
-        problems += _models(helm, settings, judges, credentials)
+        problems += _models(helm, settings, plan, judges, credentials)
     return problems
 
 
@@ -88,21 +90,30 @@ def _machine(settings: Settings) -> Iterator[Problem]:
         yield Problem("clock", f"says {today}, before this HELM was released", ExitCode.CONFIGURATION)
 
 
-def _judges(settings: Settings, judges: Sequence[Mapping[str, Any]]) -> Iterator[Problem]:
+def _judges(settings: Settings, judges: Sequence[Mapping[str, Any]], credentials: Credentials) -> Iterator[Problem]:
+    redefined = judges_module.redefined(settings)
     for judge in judges:
-        replaced = judge.get("deployment") in settings.judge_overrides or judge["model"] in settings.judge_overrides
-        if judge.get("retired") and not replaced:
-            message = (
-                f"the judge was withdrawn by its provider on {judge['retired']}; name another with "
-                f"JUDGE_OVERRIDES={judge.get('deployment') or judge['model']}=<model> (scores are then another judge's)"
-            )
+        name = judge.get("deployment") or judge["model"]
+        if name in redefined:
+            continue
+        reason = None
+        if judge.get("retired") and datetime.date.fromisoformat(judge["retired"]) <= datetime.date.today():
+            reason = f"was withdrawn by its provider on {judge['retired']}"
+        elif judge.get("private") and name.partition("/")[0] not in credentials.own_text:
+            reason = f"is reached through {name}, which only its owner can use"
+        if reason:
+            message = f"{reason}; name another with JUDGE_OVERRIDES={name}=<model> (scores are then another judge's)"
             yield Problem(f"judge {judge['model']}", message, ExitCode.CREDENTIALS)
 
 
 def _data(settings: Settings, plan: Mapping[str, Any], credentials: Credentials) -> Iterator[Problem]:
+    for file in datasets_lock.differing(settings.data_dir, settings.prod_env):
+        yield Problem(datasets_lock.FILE_NAME, file, ExitCode.UPSTREAM_DATA, warning=True)
     functions = {spec["entry"].partition(":")[0] for spec in plan["run_specs"] if spec["unavailable"] is None}
     for dataset in settings.board.leaderboard.get("gated_datasets", []):
         variable = dataset.get("variable")
+        if dataset["data_paths"] and all(Path(path).exists() for path in dataset["data_paths"]):
+            continue
         used = functions.intersection(dataset["used_by"])
         if variable and used and variable not in credentials.values and not os.environ.get(variable):
             message = f"{variable} is not set; {dataset['how']}"
@@ -116,14 +127,26 @@ def _data(settings: Settings, plan: Mapping[str, Any], credentials: Credentials)
 
 
 def _models(
-    helm: HelmProcess, settings: Settings, judges: Sequence[Mapping[str, Any]], credentials: Credentials
+    helm: HelmProcess,
+    settings: Settings,
+    plan: Mapping[str, Any],
+    judges: Sequence[Mapping[str, Any]],
+    credentials: Credentials,
 ) -> Iterator[Problem]:
     at_endpoint = own_models.asked_at_endpoint(settings)
     for name in at_endpoint:
         yield from _endpoint(settings, name, credentials)
-    others = [name for name in settings.models if name not in at_endpoint]
-    asked = list(dict.fromkeys([*others, *(judge.get("deployment") or judge["model"] for judge in judges)]))
-    for result in helm.call("helm_repro.inside.probe:probe", models=asked, local_path=str(settings.local_path)):
+    # As the run specs say: MedHELM's entries name a deployment that is not the model's default one.
+    adapters = [spec["run_spec"]["adapter_spec"] for spec in plan["run_specs"] if spec["unavailable"] is None]
+    models = [a["model_deployment"] for a in adapters if a["model"] not in at_endpoint]
+    judged_by = {name: judge for judge in judges if (name := judges_module.asked(judge, credentials))}
+    results = helm.call(
+        "helm_repro.inside.probe:probe",
+        deployments=list(dict.fromkeys([*models, *judged_by])),
+        local_path=str(settings.local_path),
+    )
+    for result in results:
+        judge = judged_by.get(result["deployment"])
         if result["error"]:
             failure = failures.classify(result["error"])
             hint = (
@@ -131,7 +154,13 @@ def _models(
             )
             message = f"{failure.name}: {' '.join(result['error'].split())[:300]} -> {hint}"
             passing = failure.transient or failure is failures.OTHER
-            yield Problem(f"model {result['model']}", credentials.redact(message), failure.exit_code, warning=passing)
+            if judge is not None and judge["on_failure"] == "score-missing":
+                # HELM would only log it and write a score all the same: MedHELM's lowest grade, for every answer
+                # (LLMJuryMetric, helm/benchmark/metrics/llm_jury_metrics.py), or the mean of the other judges.
+                passing = False
+            kind = "model" if judge is None else "judge"
+            code = failure.exit_code if failure is not failures.OTHER else ExitCode.API
+            yield Problem(f"{kind} {result['deployment']}", credentials.redact(message), code, warning=passing)
         elif result["text"] is not None:
             say("preflight", f"{result['model']} answers {result['text']!r}")
 

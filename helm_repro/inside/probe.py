@@ -8,46 +8,48 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
+from helm_repro.inside.clients import missing_package, remedy
+
 _PROMPT = "Reply with the word ok."
 _MAX_TOKENS = 16
 # Loading weights takes minutes; whether they load is found out when the run starts.
 _LOCAL_CLIENTS = ("huggingface", "vision_language", "audio_language", "image_generation", "simple_client", "megatron")
 
 
-def probe(models: list[str], local_path: str) -> list[dict[str, Any]]:
-    """Ask each model or deployment once.
+def probe(deployments: list[str], local_path: str) -> list[dict[str, Any]]:
+    """Ask each model deployment once.
 
     Returns:
-        Per model ``{"model", "deployment", "text", "error", "skipped"}``: one of ``text`` (the answer's first
+        Per deployment ``{"model", "deployment", "text", "error", "skipped"}``: one of ``text`` (the answer's first
         characters), ``error`` (why there is none) and ``skipped`` (why it was not asked) is set.
     """
     from helm.benchmark.config_registry import (
         register_builtin_configs_from_helm_package,
         register_configs_from_directory,
     )
-    from helm.benchmark.model_deployment_registry import (
-        get_default_model_deployment_for_model,
-        get_model_deployment,
-    )
+    from helm.benchmark.model_deployment_registry import get_model_deployment
 
     register_builtin_configs_from_helm_package()
     register_configs_from_directory(local_path)
     results = []
-    for model in models:
-        deployment = get_default_model_deployment_for_model(model) or model
+    for deployment in deployments:
         result: dict[str, Any] = {
-            "model": model,
+            "model": deployment,
             "deployment": deployment,
             "text": None,
             "error": None,
             "skipped": None,
         }
         try:
-            client = get_model_deployment(deployment).client_spec.class_name
-            if any(name in client for name in _LOCAL_CLIENTS):
+            found = get_model_deployment(deployment)
+            result["model"] = found.model_name or deployment
+            client = found.client_spec.class_name
+            if missing := missing_package(deployment):
+                result["error"] = f"No module named {missing!r}: {remedy(missing)}"
+            elif any(name in client for name in _LOCAL_CLIENTS):
                 result["skipped"] = "runs in this container"
             else:
-                result["text"], result["error"] = _ask(model, deployment, local_path)
+                result["text"], result["error"] = _ask(result["model"], deployment, local_path)
         except Exception as error:
             result["error"] = f"{type(error).__name__}: {error}"
         results.append(result)

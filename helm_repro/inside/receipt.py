@@ -15,7 +15,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from helm_repro.inside import own_models
+from helm_repro.inside import datasets_lock, own_models
 from helm_repro.inside.credentials import Credentials
 from helm_repro.inside.files import write_json
 from helm_repro.inside.journal import Journal
@@ -61,8 +61,11 @@ def write_receipt(
         "credentials": credentials.names(),
         "models": list(settings.models),
         "own_models": own_models.facts(settings),
+        "datasets": datasets_lock.summary(settings.data_dir, settings.prod_env),
         "judges": list(settings.board.leaderboard.get("judges", [])),
         "plan_sha256": plan_digest(plan),
+        "complete": sum(run["status"] == "complete" for run in runs),
+        "planned": len(plan["run_specs"]) + len(plan["failed"]),
         "partial": list(partial),
         "runs": list(runs),
         "stages": [

@@ -125,7 +125,8 @@ def register(models: Sequence[Model], local_path: Path, suite: str, suite_path: 
     """
     own = local_path / "suites" / suite
     users = {file: read_entries(local_path / file) for file in _KINDS}
-    record = registered(local_path, suite)
+    # Which judges are replaced is said anew each time (JUDGE_OVERRIDES) and never remembered.
+    record = {name: entry for name, entry in registered(local_path, suite).items() if not _is_judge(entry)}
     for model in models:
         _refuse_other_source(model, suite_path)
         record[model.name] = {**dataclasses.asdict(model)}
@@ -152,6 +153,11 @@ def registered(local_path: Path, suite: str) -> dict[str, dict[str, Any]]:
     except (OSError, ValueError):
         return {}
     return record
+
+
+def has_judges(local_path: Path, suite: str) -> bool:
+    """Whether judges of this suite were replaced by an earlier invocation."""
+    return any(_is_judge(entry) for entry in registered(local_path, suite).values())
 
 
 def user_deployments(local_path: Path, model: str) -> list[str]:
@@ -232,6 +238,10 @@ def unknown_metadata(
             *(["INSTRUCTION_FOLLOWING_MODEL_TAG"] if instruction_following else []),
         ],
     }
+
+
+def _is_judge(entry: Mapping[str, Any]) -> bool:
+    return bool(entry["facts"].get("role") == "judge")
 
 
 def _problem(entry: object, kind: _Kind) -> Optional[str]:

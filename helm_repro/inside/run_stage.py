@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,22 +45,30 @@ class RunReport:
         return [name for name, state in self.states.items() if state.complete]
 
 
-def run(helm: HelmProcess, settings: Settings, plan: Mapping[str, Any], wanted: Mapping[str, Any]) -> RunReport:
+def run(
+    helm: HelmProcess,
+    settings: Settings,
+    plan: Mapping[str, Any],
+    wanted: Mapping[str, Any],
+    before_spending: Callable[[], None],
+) -> RunReport:
     """Bring every wanted run to completion, as far as possible.
 
     Args:
-        plan: the plan; its ``conf`` holds the entries for helm-run.
+        plan: the plan; its ``entries`` are what helm-run is given.
         wanted: run name -> planned run spec, for the runs of this invocation.
+        before_spending: called once if anything is left to run.
     """
-    for path, problem in set_aside_incomplete(settings.suite_path, wanted):
-        say("resume", f"set aside {path.name}: {problem}")
     journal = Journal(settings.suite_path)
     report = RunReport(_examine(settings, wanted), {}, dict.fromkeys(wanted, 0), {})
+    for path in set_aside_incomplete(settings.suite_path, report.states.values()):
+        say("resume", f"set aside {path.name}: {report.states[path.name.partition('.incomplete-')[0]].problem}")
     journal.write("plan", runs=list(wanted), complete=report.complete)
     if len(report.complete) == len(wanted):
         say("resume", f"all {len(wanted)} runs are complete already")
         return report
 
+    before_spending()
     retrying = tenacity.Retrying(
         stop=tenacity.stop_after_attempt(settings.run_attempts),
         wait=tenacity.wait_exponential_jitter(
@@ -89,7 +97,7 @@ def _attempt(
         report.attempts[name] += 1
     journal = Journal(settings.suite_path)
     before = sum(1 for _ in journal.read())
-    conf = _write_conf(settings, plan, set(todo))
+    conf = write_conf(settings, plan, set(todo))
     status = run_stage_command(helm, settings, "run", stages.run_command(settings, conf))
 
     events = list(journal.read())[before:]
@@ -115,7 +123,7 @@ def _examine(settings: Settings, wanted: Mapping[str, Any]) -> dict[str, RunStat
     return {name: examine(settings.suite_path / name, spec) for name, spec in wanted.items()}
 
 
-def _write_conf(settings: Settings, plan: Mapping[str, Any], todo: set[str]) -> Path:
+def write_conf(settings: Settings, plan: Mapping[str, Any], todo: set[str]) -> Path:
     """Write the entries of the runs that are still to do; JSON is HOCON."""
     entries = [
         {key: value for key, value in item["conf"].items() if value is not None}

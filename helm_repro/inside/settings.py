@@ -6,6 +6,7 @@ Invariant: a value that is not understood is never replaced by a default.
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Optional
 from helm_repro.inside.board import Board
 from helm_repro.inside.endpoint import Endpoint, read_endpoint
 from helm_repro.inside.errors import VariableError
+from helm_repro.inside.huggingface import LocalModel, default_name, read_local_model
 from helm_repro.inside.registration import suite_local_path
 from helm_repro.inside.shard import WHOLE, Shard, read_shard
 from helm_repro.inside.variables import BY_NAME, STAGES
@@ -44,6 +46,7 @@ class Settings:
     model_groups: str
     include_unavailable: bool
     judge_overrides: Mapping[str, str]
+    reasoning_models: Optional[tuple[str, ...]]
     preflight: str
     resume: str
     run_attempts: int
@@ -51,6 +54,8 @@ class Settings:
     log_format: str
     shard: Shard = WHOLE
     endpoint: Optional[Endpoint] = None
+    local_model: Optional[LocalModel] = None
+    offline: bool = False
 
     @property
     def output_path(self) -> Path:
@@ -111,13 +116,13 @@ def read_settings(
                 "STAGES", ",".join(chosen), f"{shard} can only run; summarize once all shards have ended"
             )
     data_dir = here / source.text("DATA_DIR")
-    models = source.models(required="run" in chosen)
+    models = source.models_to_run(required="run" in chosen)
     return Settings(
         board=board,
         stages=tuple(stage for stage in STAGES if stage in chosen),
         models=models,
         suite=source.suite(),
-        conf_path=source.path("RUN_ENTRIES_CONF_PATH", here),
+        conf_path=source.conf_path(here),
         schema_path=source.path("SCHEMA_PATH", here),
         num_train_trials=source.count("NUM_TRAIN_TRIALS"),
         max_eval_instances=source.instances(),
@@ -129,6 +134,7 @@ def read_settings(
         model_groups=source.choice("MODEL_GROUPS"),
         include_unavailable=source.choice("INCLUDE_UNAVAILABLE") == "1",
         judge_overrides=source.pairs("JUDGE_OVERRIDES"),
+        reasoning_models=source.models("REASONING_MODELS"),
         preflight=source.choice("PREFLIGHT"),
         resume=source.choice("RESUME"),
         run_attempts=source.count("RUN_ATTEMPTS", most=100),
@@ -136,6 +142,8 @@ def read_settings(
         log_format=source.choice("LOG_FORMAT"),
         shard=shard,
         endpoint=read_endpoint(source.optional, models),
+        local_model=read_local_model(source.optional, models),
+        offline=source.choice("OFFLINE") == "1",
     )
 
 
@@ -196,19 +204,25 @@ class _Source:
             pairs[key] = value
         return pairs
 
-    def models(self, required: bool) -> tuple[str, ...]:
-        given = self.given("MODELS_TO_RUN")
-        if given is None:
-            if required:
-                raise VariableError("MODELS_TO_RUN", "", "must name a model, for example openai/gpt-4o-2024-11-20")
+    def models(self, name: str) -> Optional[tuple[str, ...]]:
+        """Names of models; ``None`` if unset, and none for the word ``none``."""
+        if self.given(name) is None:
+            return None
+        names = tuple(dict.fromkeys(self.words(name)))
+        if names == ("none",) and name != "MODELS_TO_RUN":
             return ()
-        names = tuple(dict.fromkeys(self.words("MODELS_TO_RUN")))
-        for name in names:
-            if not _MODEL_NAME.match(name):
-                raise VariableError(
-                    "MODELS_TO_RUN", name, "a model is written creator/name, as in openai/gpt-4o-2024-11-20"
-                )
+        for model in names:
+            if not _MODEL_NAME.match(model):
+                raise VariableError(name, model, "a model is written creator/name, as in openai/gpt-4o-2024-11-20")
         return names
+
+    def models_to_run(self, required: bool) -> tuple[str, ...]:
+        names = self.models("MODELS_TO_RUN")
+        if names is None and (folder := self.optional("LOCAL_MODEL_PATH")):
+            return (default_name(folder),)
+        if names is None and required:
+            raise VariableError("MODELS_TO_RUN", "", "must name a model, for example openai/gpt-4o-2024-11-20")
+        return names or ()
 
     def suite(self) -> str:
         value = self.text("SUITE_NAME")
@@ -220,11 +234,25 @@ class _Source:
             )
         return value
 
-    def path(self, name: str, here: Path) -> Path:
-        value = self.text(name)
+    def conf_path(self, here: Path) -> Path:
+        """RUN_ENTRIES_CONF_PATH, or the leaderboard's own, or ORGANIZATION's (HELM's page, "Private Benchmarks")."""
+        organization = self.given("ORGANIZATION")
+        default = self._board.leaderboard.get("organization")
+        if organization is None or organization == default or self.given("RUN_ENTRIES_CONF_PATH"):
+            return self.path("RUN_ENTRIES_CONF_PATH", here)
+        if default is None:
+            raise VariableError("ORGANIZATION", organization, f"{self._board.id} has the same entries everywhere")
+        if not _SUITE_NAME.match(organization):
+            raise VariableError("ORGANIZATION", organization, "must be one name, as in the file's name")
+        name = str(self._board.leaderboard["conf"]).replace(f"_{default}.", f"_{organization}.")
+        return self.path("ORGANIZATION", here, name)
+
+    def path(self, name: str, here: Path, value: Optional[str] = None) -> Path:
+        value = value or self.text(name)
         candidates = [here / value, self._board.directory / value]
         for candidate in candidates:
-            if candidate.is_file():
+            # Not Path.is_file: it raises where a folder may not be searched.
+            if os.path.isfile(candidate):  # noqa: PTH113
                 return candidate.absolute()
         raise VariableError(name, value, f"no such file (looked in {here} and {self._board.directory})")
 

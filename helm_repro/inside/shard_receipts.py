@@ -5,6 +5,7 @@ Invariant: a newer receipt of the whole suite (it was completed without shards) 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections import defaultdict
@@ -29,13 +30,13 @@ def join_receipts(suite_path: Path, missing: Sequence[str]) -> None:
     by_count = defaultdict(list)
     for path in sorted(suite_path.iterdir()):
         if match := _SHARD_FILE.fullmatch(path.name):
-            by_count[int(match[1])].append(_read(path))
+            by_count[int(match[1])].append(read_receipt(path))
     if not by_count:
         return
     receipts = max(by_count.values(), key=lambda group: max(receipt["written"] for receipt in group))
     whole = suite_path / FILE_NAME
     newest = max(receipt["written"] for receipt in receipts)
-    if whole.exists() and _read(whole)["written"] > newest:
+    if whole.exists() and read_receipt(whole)["written"] > newest:
         return
     partial = dict.fromkeys(reason for receipt in receipts for reason in receipt["partial"])
     if missing:
@@ -46,7 +47,9 @@ def join_receipts(suite_path: Path, missing: Sequence[str]) -> None:
         "written": newest,
         "exit_code": int(ExitCode.OK if codes == {int(ExitCode.OK)} else ExitCode.PARTIAL),
         "shards": len(receipts),
-        "plan_sha256": [receipt["plan_sha256"] for receipt in receipts],
+        "plan_sha256": hashlib.sha256("".join(receipt["plan_sha256"] for receipt in receipts).encode()).hexdigest(),
+        "complete": sum(receipt["complete"] for receipt in receipts),
+        "planned": sum(receipt["planned"] for receipt in receipts),
         "partial": list(partial),
         "runs": [run for receipt in receipts for run in receipt["runs"]],
         "stages": [stage for receipt in receipts for stage in receipt["stages"]],
@@ -56,6 +59,7 @@ def join_receipts(suite_path: Path, missing: Sequence[str]) -> None:
     write_json(whole, record)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_receipt(path: Path) -> dict[str, Any]:
+    """A receipt's record."""
     record: dict[str, Any] = json.loads(path.read_bytes())
     return record

@@ -13,6 +13,7 @@ computes the same division from the same plan.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import heapq
 import json
@@ -99,7 +100,8 @@ def join(settings: Settings) -> bool:
     Returns:
         Whether every planned run is complete. A suite that was never divided counts as such.
     """
-    missing, planned = missing_runs(settings.suite_path)
+    found = division(settings.suite_path)
+    missing, planned = found.missing, len(found.runs)
     mark_partial(settings.suite_path, missing, planned)
     join_receipts(settings.suite_path, missing)
     if missing:
@@ -107,12 +109,32 @@ def join(settings: Settings) -> bool:
     return not missing
 
 
-def missing_runs(suite_path: Path) -> tuple[list[str], int]:
-    """Names of runs that a division of this suite planned and that are not complete, and how many were planned."""
-    planned: set[str] = set()
-    for path in suite_path.glob(DIVISION_FILES):
-        planned.update(json.loads(path.read_bytes())["runs"])
-    return sorted(name for name in planned if not examine(suite_path / name).complete), len(planned)
+@dataclasses.dataclass(frozen=True)
+class Division:
+    """How a suite's runs were divided.
+
+    Attributes:
+        runs: run name -> number of shards -> shard.
+        missing: planned runs that are not complete.
+    """
+
+    runs: Mapping[str, Mapping[int, int]]
+    missing: Sequence[str]
+
+    def shard_of(self, name: str, count: int) -> int:
+        """The shard of ``count`` that has the run; the rule without agreement if no division names it."""
+        index = self.runs[name].get(count)
+        return zlib.crc32(name.encode()) % count if index is None else index
+
+
+def division(suite_path: Path) -> Division:
+    """What the divisions in a suite planned, and what of it is missing."""
+    runs: defaultdict[str, dict[int, int]] = defaultdict(dict)
+    for path in sorted(suite_path.glob(DIVISION_FILES)):
+        record = json.loads(path.read_bytes())
+        for name, index in record["runs"].items():
+            runs[name][record["shards"]] = index
+    return Division(runs, [name for name in sorted(runs) if not examine(suite_path / name).complete])
 
 
 def mark_partial(suite_path: Path, missing: Sequence[str], planned: int) -> None:

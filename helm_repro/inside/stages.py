@@ -10,13 +10,14 @@ from pathlib import Path
 
 from helm_repro.inside.settings import Settings
 
-RUNNER = "helm_repro.inside.runner.JournalRunner"
+RUNNER = "helm_repro.inside.parallel_runner.ParallelRunner"
 
 # What each stage imports before its command starts.
 PRELOAD = {
     "run": ("helm.benchmark.run",),
     "summarize": ("helm.benchmark.presentation.summarize",),
     "server": ("helm.benchmark.server",),
+    "warm": ("helm.benchmark.run", "helm_repro.inside.download_log"),
 }
 
 

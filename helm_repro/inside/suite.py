@@ -12,7 +12,7 @@ import dataclasses
 import datetime
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
@@ -56,7 +56,8 @@ def examine(run_path: Path, planned: Optional[Mapping[str, Any]] = None) -> RunS
     try:
         problem = _disagreement(documents, planned)
         requests = documents["scenario_state.json"]["request_states"]
-        return RunState(run_path.name, problem, len(requests), {} if problem else _anomalies(requests))
+        anomalies = {} if problem else _anomalies(requests, documents["run_spec.json"])
+        return RunState(run_path.name, problem, len(requests), anomalies)
     except (KeyError, TypeError, AttributeError) as error:
         return RunState(run_path.name, f"its files lack {error}")
 
@@ -91,8 +92,11 @@ def _disagreement(documents: Mapping[str, Any], planned: Optional[Mapping[str, A
     return None
 
 
-def _anomalies(requests: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+def _anomalies(requests: Sequence[Mapping[str, Any]], run_spec: Mapping[str, Any]) -> dict[str, int]:
     counts: Counter[str] = Counter()
+    # HELM's jury leaves a judge out that did not answer (LLMAsJuryAnnotator, annotation/model_as_judge.py).
+    annotators = run_spec.get("annotators") or []
+    jury = {name for annotator in annotators for name in (annotator.get("args") or {}).get("annotator_models") or ()}
     for state in requests:
         limit = state["request"].get("max_tokens", 0)
         completions = state["result"].get("completions", [])
@@ -103,11 +107,14 @@ def _anomalies(requests: Sequence[Mapping[str, Any]]) -> dict[str, int]:
             reason = (first.get("finish_reason") or {}).get("reason")
             counts["truncated"] += limit >= _LONG_ANSWER_TOKENS and reason == "length"
         for judged in (state.get("annotations") or {}).values():
-            counts["unjudged"] += isinstance(judged, dict) and any(value is None for value in judged.values())
+            if isinstance(judged, dict):
+                # Without a prompt there was nothing to judge: the answer is empty.
+                silent = jury and judged.get("prompt_text") and not jury <= judged.keys()
+                counts["unjudged"] += bool(silent or any(value is None for value in judged.values()))
     return {name: count for name, count in counts.items() if count}
 
 
-def set_aside_incomplete(suite_path: Path, planned: Mapping[str, Mapping[str, Any]]) -> list[tuple[Path, str]]:
+def set_aside_incomplete(suite_path: Path, states: Iterable[RunState]) -> list[Path]:
     """Move runs that are not complete out of the suite, so that HELM neither skips nor summarises them.
 
     ``helm-summarize`` reads every folder of the suite that holds a run_spec.json and a
@@ -115,22 +122,18 @@ def set_aside_incomplete(suite_path: Path, planned: Mapping[str, Mapping[str, An
     left: HELM makes a run's folder before it starts.
 
     Args:
-        planned: run name -> planned run spec.
+        states: the suite's runs as :func:`examine` found them.
 
     Returns:
-        For each moved run the new path, ``benchmark_output/incomplete/<suite>/<run>.incomplete-<time>``,
-        and what was wrong with it. Nothing is deleted.
+        The new paths, ``benchmark_output/incomplete/<suite>/<run>.incomplete-<time>``. Nothing is deleted.
     """
     aside = suite_path.parents[1] / "incomplete" / suite_path.name
     moved = []
-    for name, spec in planned.items():
-        path = suite_path / name
-        if not any((path / file).exists() for file in RUN_FILES):
+    for state in states:
+        path = suite_path / state.name
+        if state.complete or not any((path / file).exists() for file in RUN_FILES):
             continue
-        state = examine(path, spec)
-        if state.problem is None:
-            continue
-        stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%S%f")
+        stamp = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%S%f")
         aside.mkdir(parents=True, exist_ok=True)
-        moved.append((path.rename(aside / f"{name}.incomplete-{stamp}"), state.problem))
+        moved.append(path.rename(aside / f"{state.name}.incomplete-{stamp}"))
     return moved

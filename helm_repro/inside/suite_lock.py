@@ -1,15 +1,17 @@
 """One writer per suite: the second container on the same suite waits or is refused.
 
 Two marks, because neither is enough alone. ``flock`` is released by the kernel the
-moment its owner dies, but not every shared file system carries it between hosts. The
+moment its owner dies, but not every shared file system carries it between machines. The
 owner's record with its heartbeat works everywhere, but outlives a killed owner; so a
-record left behind is watched for a few heartbeats before it is taken over.
+record left behind by another machine is watched for a few heartbeats before it is taken
+over. Containers of one machine share its kernel (and boot id), so there flock decides.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import json
 import os
 import socket
@@ -60,9 +62,11 @@ def _acquire(descriptor: int, path: Path, suite: str) -> None:
     except BlockingIOError:
         raise _owned(_owner(path), suite) from None
     except OSError:
-        pass  # A file system without flock: the heartbeat alone decides.
+        flocked = False  # A file system without flock: the heartbeat alone decides.
+    else:
+        flocked = True
     before = _owner(path)
-    if before is None:
+    if before is None or (flocked and before.get("boot") == _boot_id()):
         _write_owner(descriptor)
         return
     time.sleep(_WATCH_SECONDS)
@@ -86,9 +90,15 @@ def _owner(path: Path) -> Optional[dict[str, Any]]:
 
 
 def _write_owner(descriptor: int) -> None:
-    record = {"host": socket.gethostname(), "pid": os.getpid(), "heartbeat": round(time.time(), 3)}
+    record = {"host": socket.gethostname(), "pid": os.getpid(), "boot": _boot_id(), "heartbeat": round(time.time(), 3)}
     # Fixed width: a reader never sees the tail of a longer, older record.
-    os.pwrite(descriptor, json.dumps(record).ljust(200).encode(), 0)
+    os.pwrite(descriptor, json.dumps(record).ljust(300).encode(), 0)
+
+
+@functools.cache
+def _boot_id() -> str:
+    """The same for everything that runs on this kernel until it is booted again."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
 def _beat(descriptor: int, ended: threading.Event) -> None:

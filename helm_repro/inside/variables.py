@@ -49,6 +49,9 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("INCLUDE_UNAVAILABLE", "1: run entries whose data is known to be gone as well", default="0",
              choices=("0", "1")),
     Variable("JUDGE_OVERRIDES", "judges to replace, as `judge=model,judge=model`; marks the suite"),
+    Variable("REASONING_MODELS", "models that reason before they answer, or `none`, where a leaderboard gives those more "
+             "tokens (MedHELM); default: by their names"),
+    Variable("ORGANIZATION", "whose private entries to run, from your run_entries_medhelm_private_<organization>.conf"),
     Variable("PREFLIGHT", "`warn` only reports what preflight finds, `strict` also stops at warnings, `off` skips it",
              default="on", choices=("on", "warn", "strict", "off")),
     Variable("RESUME", "when a suite was started with other parameters: `refuse`, use a `new-suite`, or `force`",
@@ -56,7 +59,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("RUN_ATTEMPTS", "attempts at runs that fail for a passing reason", default="3"),
     Variable("ANOMALY_THRESHOLD", "percentage of odd answers (empty, cut, not judged) from which a run is reported",
              default="10"),
-    Variable("SHARD_INDEX", "which shard this is, from 0; array jobs of Slurm, Kubernetes and AWS Batch say it themselves"),
+    Variable("SHARD_INDEX", "which shard this is, from 0; array jobs of Slurm, Kubernetes and AWS Batch say so too"),
     Variable("SHARD_COUNT", "number of shards; each runs its part of the plan, then summarize the suite once"),
     Variable("MODEL_BASE_URL", "server that speaks OpenAI's protocol and holds the model, as in `http://host:8000/v1`"),
     Variable("MODEL_API", "which of the server's interfaces is asked", default="chat", choices=("chat", "completions")),
@@ -71,6 +74,16 @@ VARIABLES: tuple[Variable, ...] = (
              "a chat model does", default="auto", choices=("auto", "on", "off")),
     Variable("MODEL_TIMEOUT", "seconds until a request to MODEL_BASE_URL is given up", default="600"),
     Variable("MODEL_ENDPOINT_ID", "name of the server that stays when its address changes; cached answers go by it"),
+    Variable("LOCAL_MODEL_PATH", "folder of a Hugging Face model that runs in this container (gpu flavour)"),
+    Variable("MODEL_DTYPE", "numbers that a model in this container computes with; `auto` is the model's own choice",
+             default="auto", choices=("auto", "float32", "float16", "bfloat16")),
+    Variable("MODEL_REVISION", "branch, tag or commit of a `huggingface/` model"),
+    Variable("MODEL_CHAT_TEMPLATE", "whether a model in this container is prompted by its chat template; `auto`: if it "
+             "has one", default="auto", choices=("auto", "on", "off")),
+    Variable("MODEL_DEVICE", "where a model in this container runs; `auto`: the first GPU if there is one, `all`: "
+             "spread over all GPUs", default="auto", choices=("auto", "cpu", "cuda", "all")),
+    Variable("OFFLINE", "1: reach no network but MODEL_BASE_URL; data comes from the cache that `warm` filled",
+             default="0", choices=("0", "1")),
     Variable("LOG_FORMAT", "form of our own log lines", default="text", choices=("text", "json")),
 )  # fmt: skip
 

@@ -1,34 +1,68 @@
 """Imports what run specs will need, so that forked workers find it imported.
 
-HELM imports scenarios, metrics, clients and tokenizers when a run first needs them;
-basic metrics alone import pandas, scipy and scikit-learn.
+HELM imports scenarios, clients, tokenizers and metrics when a run first needs them. The
+first request needs no metrics, and the basic metrics alone import pandas, scipy and
+scikit-learn, for seconds: hence two steps.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib
-from collections.abc import Iterator, Sequence
+import sys
+import typing
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from helm.benchmark.model_deployment_registry import get_model_deployment
 from helm.benchmark.run_spec import RunSpec
 from helm.benchmark.tokenizer_config_registry import get_tokenizer_config
 
+# Clients' libraries that import more of themselves at the first request, and what they parse answers into.
+_LATE_IMPORTS = {
+    "openai": ("openai.resources.chat", "openai.resources.completions"),
+    "anthropic": ("anthropic.resources.messages",),
+}
+_ANSWERS = {
+    "openai": (("openai.types.chat", "ChatCompletion"), ("openai.types", "Completion")),
+    "anthropic": (("anthropic.types", "Message"),),
+}
+# What annotators ask; which, they say only when they run.
+_JUDGES_CLIENTS = (
+    "helm.clients.openai_client.OpenAIClient",
+    "helm.clients.anthropic_client.AnthropicMessagesClient",
+    "helm.clients.together_client.TogetherClient",
+)
 
-def import_classes_of(run_specs: Sequence[RunSpec]) -> None:
-    """Import the modules of all classes that the run specs name.
 
-    A module that cannot be imported is left for the run to fail on, with HELM's own message.
-    """
-    for module in {class_name.rpartition(".")[0] for spec in run_specs for class_name in _class_names(spec)}:
+def import_for_requests(run_specs: Sequence[RunSpec]) -> None:
+    """Import the modules of scenarios, clients and tokenizers."""
+    _import(class_name for spec in run_specs for class_name in _until_requests(spec))
+    if any(spec.annotators for spec in run_specs):
+        _import(_JUDGES_CLIENTS)
+    for library in sys.modules.keys() & _LATE_IMPORTS.keys():
+        _import(f"{module}." for module in _LATE_IMPORTS[library])
+        for module, name in _ANSWERS[library]:
+            with contextlib.suppress(Exception):  # another version of the library
+                _build(getattr(sys.modules[module], name), set())
+
+
+def import_for_results(run_specs: Sequence[RunSpec]) -> None:
+    """Import the modules of annotators and metrics."""
+    _import(
+        spec.class_name for run_spec in run_specs for spec in [*(run_spec.annotators or ()), *run_spec.metric_specs]
+    )
+
+
+def _import(class_names: Iterable[str]) -> None:
+    # A module that cannot be imported is left for the run to fail on, with HELM's own message.
+    for module in dict.fromkeys(class_name.rpartition(".")[0] for class_name in class_names):
         with contextlib.suppress(Exception):
             importlib.import_module(module)
 
 
-def _class_names(run_spec: RunSpec) -> Iterator[str]:
+def _until_requests(run_spec: RunSpec) -> Iterator[str]:
     yield run_spec.scenario_spec.class_name
-    yield from (spec.class_name for spec in run_spec.metric_specs)
-    yield from (spec.class_name for spec in run_spec.annotators or [])
     with contextlib.suppress(ValueError):
         deployment = get_model_deployment(run_spec.adapter_spec.model_deployment)
         yield deployment.client_spec.class_name
@@ -37,3 +71,22 @@ def _class_names(run_spec: RunSpec) -> Iterator[str]:
         tokenizer = get_tokenizer_config(deployment.tokenizer_name or deployment.name)
         if tokenizer:
             yield tokenizer.tokenizer_spec.class_name
+
+
+def _build(answer: Any, built: set[Any]) -> None:
+    """Build a pydantic model and those of its fields now.
+
+    These libraries defer that until an answer is parsed. When several threads then get their first
+    answers at once, some fail with ``AttributeError: __pydantic_core_schema__`` (openai 2.30,
+    pydantic 2.12); HELM waits 10 s and pays for the request again.
+    """
+    if answer in built:
+        return
+    built.add(answer)
+    if hasattr(answer, "model_rebuild"):
+        answer.model_rebuild()
+        for field in answer.model_fields.values():
+            _build(field.annotation, built)
+    for part in typing.get_args(answer):
+        if not isinstance(part, str):
+            _build(part, built)

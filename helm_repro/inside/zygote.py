@@ -15,7 +15,6 @@ The answer is ``{"status": N}``, N as in ``subprocess.Popen.returncode``.
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import importlib.metadata
 import json
@@ -25,26 +24,28 @@ import sys
 import traceback
 from typing import Any, NoReturn
 
+from helm_repro.inside.parent_death import die_with
 from helm_repro.inside.server_address import listen_on
-
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def main() -> None:
-    """Serve requests until the pipe closes. Arguments: request fd, answer fd, modules to import."""
-    _die_with_parent()
-    requests = os.fdopen(int(sys.argv[1]), encoding="utf-8")
-    answers = os.fdopen(int(sys.argv[2]), "w", encoding="utf-8")
+    """Serve requests until the pipe closes. Arguments: parent's pid, request fd, answer fd, modules to import."""
+    parent, request_descriptor, answer_descriptor = map(int, sys.argv[1:4])
+    die_with(parent)
+    requests = os.fdopen(request_descriptor, encoding="utf-8")
+    answers = os.fdopen(answer_descriptor, "w", encoding="utf-8")
     # The entrypoint signals the whole process group; this process must outlive its child to report.
     signal.signal(signal.SIGTERM, lambda *_: None)
     signal.signal(signal.SIGINT, lambda *_: None)
-    for module in sys.argv[3:]:
+    for module in sys.argv[4:]:
         importlib.import_module(module)
     for line in requests:
         request = json.loads(line)
         sys.stdout.flush()
+        own = os.getpid()
         child = os.fork()
         if child == 0:
+            die_with(own)
             requests.close()
             answers.close()
             _run(request)
@@ -55,7 +56,6 @@ def main() -> None:
 
 def _run(request: dict[str, Any]) -> NoReturn:
     """Run one request in this forked process and end it."""
-    _die_with_parent()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     status = 1
@@ -101,11 +101,6 @@ def _call(request: dict[str, Any]) -> None:
     with open(temporary, "w", encoding="utf-8") as file:  # noqa: PTH123
         json.dump(value, file)
     os.replace(temporary, request["result"])  # noqa: PTH105
-
-
-def _die_with_parent() -> None:
-    # Even kill -9 of the entrypoint must not leave a HELM that goes on spending money.
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ class LiveProgress:
 
     def __init__(self, suite_path: Path, console: Console):
         self._journal = Journal(suite_path)
-        self._skip = sum(1 for _ in self._journal.read())
+        self._skip = len(self._journal.read_suite())
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -56,10 +56,11 @@ class LiveProgress:
     def _look(self) -> None:
         total: Optional[int] = None
         finished, requests, now = 0, 0, "starting"
-        for event in list(self._journal.read())[self._skip :]:
+        for event in self._journal.read_suite()[self._skip :]:
             kind = event["event"]
             if kind == "plan":
-                total = len(event["runs"])
+                # One plan for each shard.
+                total = (total or 0) + len(event["runs"])
             elif kind == "start":
                 now = str(event["run"])
             elif kind in ("done", "fail"):

@@ -181,7 +181,11 @@ def test_what_helm_is_told() -> None:
 
 def test_what_helm_is_told_of_a_completions_server_with_a_key() -> None:
     endpoint = endpoint_at(
-        "http://host/v1", MODEL_API="completions", MODEL_API_KEY=KEY, MODEL_TOKENIZER="my-org/t", MODEL_DISPLAY_NAME="My"
+        "http://host/v1",
+        MODEL_API="completions",
+        MODEL_API_KEY=KEY,
+        MODEL_TOKENIZER="my-org/t",
+        MODEL_DISPLAY_NAME="My",
     )
     model = endpoints.model(endpoint, NAME, "0.5.16")
     assert KEY not in repr((endpoint, model))

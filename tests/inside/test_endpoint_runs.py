@@ -95,7 +95,9 @@ def test_a_missing_key_ends_before_anything_is_run(helm_entrypoint, server, vari
         ({"MODEL_TIMEOUT": "1"}, 5, "did not answer within 1 s (MODEL_TIMEOUT)"),
     ],
 )
-def test_a_server_that_cannot_answer_ends_with_one_clear_line(helm_entrypoint, server, variables, change, code, problem):
+def test_a_server_that_cannot_answer_ends_with_one_clear_line(
+    helm_entrypoint, server, variables, change, code, problem
+):
     if "MODEL_TIMEOUT" in change:
         server.failures = Failures(fraction={"stall": 1.0})
     done = helm_entrypoint("run", **{**variables, **change})

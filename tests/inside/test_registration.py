@@ -78,7 +78,11 @@ def test_a_suite_with_answers_from_elsewhere_is_refused(tmp_path: Path) -> None:
         ),
         ("model_deployments.yaml", "model_deployments: [{name: b, client_spec: {class_name: a.B}}]", "name: must be"),
         ("model_deployments.yaml", "model_deployments: [{name: a/b, client_spec: {args: {}}}]", "class_name: must be"),
-        ("tokenizer_configs.yaml", "tokenizer_configs: [{name: a/b, tokenizer_spec: x}]", "tokenizer_spec: must be a map"),
+        (
+            "tokenizer_configs.yaml",
+            "tokenizer_configs: [{name: a/b, tokenizer_spec: x}]",
+            "tokenizer_spec: must be a map",
+        ),
         ("model_metadata.yaml", "models: [{name: a/b}]", "creator_organization_name: missing"),
     ],
 )

@@ -168,8 +168,8 @@ class OpenAIServer:
                 }
                 body = await reader.readexactly(int(headers.get("content-length", "0")))
                 await self._respond(writer, method, path.partition("?")[0], headers, body)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass  # the client closed the connection
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass  # the client closed the connection, or the server closes
         finally:
             writer.close()
 

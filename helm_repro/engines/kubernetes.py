@@ -1,0 +1,193 @@
+"""The Kubernetes engine: the objects of ``kubernetes_manifests``, applied with the official client.
+
+The client is an optional dependency (``pip install 'helm-repro[kubernetes]'``), and
+``submit --dry-run`` needs neither it nor a cluster. Variables that may be secrets are
+never written into an object: they must be keys of a Secret in the cluster, named with
+``--secret``.
+"""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Optional
+
+import yaml
+
+from helm_repro.engines.kubernetes_manifests import Pods, manifests
+from helm_repro.engines.submission import SUMMARIZE, Submission
+from helm_repro.errors import ConfigurationError, EngineError
+
+_SECONDS_TO_CANCEL = 180
+_GONE, _EXISTS = 404, 409
+
+
+class KubernetesEngine:
+    """Speaks to the cluster of the current context, or to the one it runs in."""
+
+    name = "kubernetes"
+
+    def __init__(self) -> None:
+        try:
+            from kubernetes import client, config
+        except ImportError as error:
+            raise EngineError("kubernetes: needs the client; pip install 'helm-repro[kubernetes]'") from error
+        try:
+            config.load_config()
+        except config.ConfigException as error:
+            raise EngineError(f"kubernetes: no cluster is configured ({error})") from error
+        self._api = client.ApiClient()
+        self._batch = client.BatchV1Api(self._api)
+        self._core = client.CoreV1Api(self._api)
+        self._error: type[Exception] = client.ApiException
+        self._options = client.V1DeleteOptions(propagation_policy="Foreground")
+
+    def submit(self, submission: Submission, secrets: Mapping[str, str], shards: Sequence[int]) -> dict[str, str]:
+        """Apply all objects; finished Jobs of the same name give way, the volume claim stays.
+
+        Every shard is started: those that lack nothing end within seconds.
+
+        Raises:
+            EngineError: the cluster refused one.
+        """
+        from kubernetes import utils
+
+        namespace = namespace_of(submission)
+        pods = pods_of(submission)
+        for name in job_names(submission).values():
+            self._delete(self._batch.delete_namespaced_job, name, namespace)
+        for manifest in manifests(pods):
+            try:
+                utils.create_from_dict(self._api, manifest, namespace=namespace)
+            except utils.FailToCreateError as error:
+                reasons = [exception for exception in error.api_exceptions if exception.status != _EXISTS]
+                if reasons or manifest["kind"] != "PersistentVolumeClaim":
+                    text = " ".join(str(error).split())[:400]
+                    raise EngineError(
+                        f"kubernetes: {manifest['kind']} {manifest['metadata']['name']}: {text}"
+                    ) from None
+        return job_names(submission) or {"schedule": pods.name}
+
+    def states(self, submission: Submission) -> dict[str, str]:
+        """Ask for the phase of every pod that has not ended."""
+        found = {}
+        for pod in self._pods(submission):
+            if pod.status.phase in ("Pending", "Running"):
+                found[_part_of(pod)] = pod.status.phase.lower()
+        return found
+
+    def cancel(self, submission: Submission) -> None:
+        """Delete both Jobs with their pods, or the CronJob.
+
+        Raises:
+            EngineError: some pod has not ended after three minutes.
+        """
+        namespace = namespace_of(submission)
+        for name in job_names(submission).values():
+            self._delete(self._batch.delete_namespaced_job, name, namespace)
+        if _is_scheduled(submission):
+            self._delete(self._batch.delete_namespaced_cron_job, job_name(submission.suite), namespace)
+        deadline = time.monotonic() + _SECONDS_TO_CANCEL
+        while left := self.states(submission):
+            if time.monotonic() > deadline:
+                raise EngineError(f"kubernetes: {', '.join(left)} of {submission.suite} did not end")
+            time.sleep(1)
+
+    def logs(self, submission: Submission, part: str) -> Iterator[str]:
+        """Lines of the newest pod of a shard, or of the one that summarizes."""
+        pods = [pod for pod in self._pods(submission) if _part_of(pod) == part]
+        if pods:
+            newest = max(pods, key=lambda pod: pod.metadata.creation_timestamp)
+            text: str = self._core.read_namespaced_pod_log(newest.metadata.name, namespace_of(submission))
+            yield from text.splitlines()
+
+    def _pods(self, submission: Submission) -> list[Any]:
+        selector = f"app.kubernetes.io/instance={job_name(submission.suite)}"
+        return list(self._core.list_namespaced_pod(namespace_of(submission), label_selector=selector).items)
+
+    def _delete(self, delete: Callable[..., Any], name: str, namespace: str) -> None:
+        """Delete and wait until it is gone with its pods."""
+        deadline = time.monotonic() + _SECONDS_TO_CANCEL
+        while True:
+            try:
+                delete(name, namespace, body=self._options)
+            except self._error as error:
+                if getattr(error, "status", None) == _GONE:
+                    return
+                raise EngineError(f"kubernetes: {name}: {getattr(error, 'reason', error)}") from error
+            if time.monotonic() > deadline:
+                raise EngineError(f"kubernetes: {name} is still being deleted")
+            time.sleep(1)
+
+
+def as_yaml(submission: Submission) -> str:
+    """All objects as a YAML stream."""
+    return yaml.safe_dump_all(manifests(pods_of(submission)), sort_keys=False, allow_unicode=True, width=110)
+
+
+def pods_of(submission: Submission) -> Pods:
+    """What a submission asks of the cluster.
+
+    Raises:
+        ConfigurationError: it has no image, a variable that may be a secret, or an unknown option.
+    """
+    if submission.image is None:
+        raise ConfigurationError("--image=: must be given for Kubernetes, as in registry.example/helm-repro:lite")
+    options = _options(submission)
+    secrets = [value for name, value in options if name == "secret"]
+    if submission.secrets and not secrets:
+        raise ConfigurationError(
+            f"{', '.join(submission.secrets)}: never written into Kubernetes objects; make a Secret "
+            "(kubectl create secret generic NAME --from-env-file=…) and name that with --option secret=NAME"
+        )
+    return Pods(
+        name=job_name(submission.suite),
+        leaderboard=submission.leaderboard,
+        image=submission.image,
+        shards=submission.shards,
+        variables=submission.variables,
+        secrets=secrets,
+        **{name: value for name, value in options if name not in ("secret", "namespace")},
+    )
+
+
+def namespace_of(submission: Submission) -> str:
+    """Where the objects are."""
+    return dict(_options(submission)).get("namespace", "default")
+
+
+def job_name(suite: str) -> str:
+    """A suite's name as the name of an object; unlike it in at most 40 characters, hence the digest."""
+    name = "".join(character if character.isalnum() else "-" for character in suite.lower())[:22].strip("-")
+    return f"helm-repro-{name}" if name == suite else f"helm-repro-{name}-{zlib.crc32(suite.encode()):08x}"[:40]
+
+
+def job_names(submission: Submission) -> dict[str, str]:
+    """The Jobs of a suite; none if a CronJob makes them."""
+    name = job_name(submission.suite)
+    if _is_scheduled(submission):
+        return {}
+    return {"run": f"{name}-run", SUMMARIZE: f"{name}-summarize"}
+
+
+def _is_scheduled(submission: Submission) -> bool:
+    return any(name == "schedule" for name, _ in _options(submission))
+
+
+def _options(submission: Submission) -> list[tuple[str, str]]:
+    allowed = ("secret", "namespace", "claim", "storage", "storage_class", "cpu", "memory", "schedule")
+    options = []
+    for option in submission.options:
+        name, separator, value = option.partition("=")
+        name = name.replace("-", "_")
+        if not separator or name not in allowed:
+            raise ConfigurationError(f"--option {option}: allowed: {', '.join(f'{n}=…' for n in allowed)}")
+        options.append((name, value))
+    return options
+
+
+def _part_of(pod: Any) -> str:
+    # https://kubernetes.io/docs/reference/labels-annotations-taints/#batch-kubernetes-io-job-completion-index
+    index: Optional[str] = (pod.metadata.annotations or {}).get("batch.kubernetes.io/job-completion-index")
+    return SUMMARIZE if index is None else index

@@ -1,0 +1,118 @@
+"""A Kubernetes API server that keeps objects in memory and runs nothing.
+
+Enough of the protocol for ``kubectl create --dry-run=client`` and for the official
+client: discovery, create, get, list, delete.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+
+_KINDS = {
+    "v1": {"persistentvolumeclaims": "PersistentVolumeClaim", "pods": "Pod"},
+    "batch/v1": {"jobs": "Job", "cronjobs": "CronJob"},
+}
+
+
+class FakeKubernetes:
+    """``objects`` holds what was created, by (kind in the plural, name); ``kubeconfig`` points at it."""
+
+    def __init__(self, folder: Path, address: str):
+        self.objects: dict[tuple[str, str], dict[str, Any]] = {}
+        self.kubeconfig = folder / "kubeconfig"
+        context = {"name": "fake", "context": {"cluster": "fake", "user": "fake"}}
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "fake", "cluster": {"server": address}}],
+            "users": [{"name": "fake", "user": {"token": "fake"}}],
+            "contexts": [context],
+            "current-context": "fake",
+        }
+        self.kubeconfig.write_text(yaml.safe_dump(config))
+
+    def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
+        """Status and document for a request."""
+        if (found := _discovery(path)) is not None:
+            return 200, found
+        parts = path.strip("/").split("/")
+        kind, *rest = parts[parts.index("namespaces") + 2 :] if "namespaces" in parts else [parts[-1]]
+        if method == "POST":
+            key = (kind, body["metadata"]["name"])
+            if key in self.objects:
+                return 409, _status(409, "AlreadyExists")
+            self.objects[key] = body
+            return 201, body
+        if not rest:
+            items = [item for (one, _), item in self.objects.items() if one == kind]
+            return 200, {"kind": "List", "apiVersion": "v1", "items": items}
+        if rest[1:] == ["log"]:
+            return 200, "first line\nlast line\n"
+        if (kind, rest[0]) not in self.objects:
+            return 404, _status(404, "NotFound")
+        item = self.objects.pop((kind, rest[0])) if method == "DELETE" else self.objects[(kind, rest[0])]
+        return 200, item
+
+
+@contextmanager
+def fake_kubernetes(folder: Path) -> Iterator[FakeKubernetes]:
+    """Serve until the block ends."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def _serve(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            body = json.loads(self.rfile.read(length)) if length else None
+            status, document = cluster.answer(self.command, urlsplit(self.path).path, body)
+            data = document.encode() if isinstance(document, str) else json.dumps(document).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "text/plain" if isinstance(document, str) else "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        do_GET = do_POST = do_DELETE = _serve
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    cluster = FakeKubernetes(folder, f"http://127.0.0.1:{server.server_port}")
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield cluster
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _discovery(path: str) -> Any:
+    if path == "/version":
+        return {"major": "1", "minor": "33", "gitVersion": "v1.33.0"}
+    if path == "/api":
+        return {"kind": "APIVersions", "versions": ["v1"]}
+    if path == "/apis":
+        version = {"groupVersion": "batch/v1", "version": "v1"}
+        group = {"name": "batch", "versions": [version], "preferredVersion": version}
+        return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [group]}
+    for version, kinds in _KINDS.items():
+        if path == ("/api/v1" if version == "v1" else f"/apis/{version}"):
+            verbs = ["create", "delete", "get", "list"]
+            resources = [
+                {"name": name, "singularName": kind.lower(), "namespaced": True, "kind": kind, "verbs": verbs}
+                for name, kind in kinds.items()
+            ]
+            return {"kind": "APIResourceList", "groupVersion": version, "resources": resources}
+    return None
+
+
+def _status(code: int, reason: str) -> dict[str, Any]:
+    return {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "code": code}

@@ -1,0 +1,213 @@
+"""Kubernetes: the objects are valid, say what is retried, hold no secret; the client applies them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from helm_repro.cli.main import verbs
+from helm_repro.engines.kubernetes import job_name
+from helm_repro.engines.kubernetes_manifests import failure_policy
+from helm_repro.errors import HelmReproError
+from helm_repro.inside.exit_codes import ExitCode
+from helm_repro.inside.variables import BY_NAME
+from tests.cluster.fake_kubernetes import FakeKubernetes, fake_kubernetes
+
+_SECRET = "sk-a-secret-that-nobody-may-see"
+_COMMON = ("submit", "smoke", "--engine", "kubernetes", "--image", "registry.example/helm-repro:smoke")
+_SUBMIT = (
+    *_COMMON,
+    "--shards",
+    "4",
+    "--model",
+    "simple/model1",
+    "-e",
+    "MAX_EVAL_INSTANCES=3",
+    "--option",
+    "secret=keys",
+)
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in BY_NAME:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OPENAI_API_KEY", _SECRET)
+
+
+def _helm_repro(*arguments: str) -> str:
+    done = CliRunner().invoke(verbs, arguments, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def _dry_run(*options: str) -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all(_helm_repro(*_SUBMIT, *options, "--dry-run")))
+
+
+def _newest_versions() -> list[str]:
+    folder = Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema"
+    minors = sorted({int(path.name.split(".")[1]) for path in folder.glob("v1.*-local")})
+    return [f"1.{minor}" for minor in minors[-3:]]
+
+
+@pytest.mark.parametrize("version", _newest_versions())
+@pytest.mark.parametrize("options", [(), ("--option", "schedule=0 3 * * 1"), ("--option", "storage-class=nfs")])
+def test_objects_are_valid(version: str, options: tuple[str, ...]) -> None:
+    for manifest in _dry_run(*options):
+        kubernetes_validate.validate(manifest, version, strict=True)
+
+
+def test_validation_sees_a_wrong_object() -> None:
+    job = _dry_run()[1]
+    job["spec"]["backoffLimitPerIndexx"] = 1
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(job, _newest_versions()[-1], strict=True)
+
+
+@pytest.mark.parametrize(
+    ("code", "action"),
+    [
+        (ExitCode.CONFIGURATION, "FailJob"),
+        (ExitCode.CREDENTIALS, "FailJob"),
+        (ExitCode.PARTIAL, "FailIndex"),
+        (ExitCode.API, "retry"),
+        (ExitCode.UPSTREAM_DATA, "retry"),
+        (ExitCode.TERMINATED, "retry"),
+        (137, "retry"),
+    ],
+)
+def test_what_a_shard_s_exit_code_leads_to(code: int, action: str) -> None:
+    run = _dry_run()[1]["spec"]
+    assert run["podFailurePolicy"] == failure_policy(per_index=True)
+    assert run["backoffLimitPerIndex"] > 0
+    assert run["template"]["spec"]["restartPolicy"] == "Never"
+    assert _action(run["podFailurePolicy"], code) == action
+
+
+def test_eviction_is_not_counted_and_summarizing_does_not_repeat_itself() -> None:
+    rules = _dry_run()[2]["spec"]["podFailurePolicy"]
+    assert rules["rules"][0] == {
+        "action": "Ignore",
+        "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
+    }
+    assert _action(rules, ExitCode.PARTIAL) == "FailJob"
+    assert _action(rules, ExitCode.TERMINATED) == "retry"
+
+
+def _action(policy: dict[str, Any], code: int) -> str:
+    """What the Job controller does: the first rule that matches decides, and without one the pod is tried again."""
+    for rule in policy["rules"]:
+        if code in rule.get("onExitCodes", {}).get("values", ()):
+            return str(rule["action"])
+    return "retry"
+
+
+def test_the_objects_are_what_the_shards_need() -> None:
+    claim, run, summarize = _dry_run()
+    assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
+    assert (run["spec"]["completionMode"], run["spec"]["completions"]) == ("Indexed", 4)
+    (container,) = run["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == ["run"]
+    assert {"name": "SHARD_COUNT", "value": "4"} in container["env"]
+    assert container["envFrom"] == [{"secretRef": {"name": "keys"}}]
+    pod = summarize["spec"]["template"]["spec"]
+    assert [one["args"] for one in (*pod["initContainers"], *pod["containers"])] == [["await-shards"], ["summarize"]]
+    for one in (run, summarize):
+        assert one["spec"]["template"]["spec"]["securityContext"]["runAsNonRoot"]
+        assert (
+            one["spec"]["template"]["spec"]["volumes"][0]["persistentVolumeClaim"]["claimName"]
+            == claim["metadata"]["name"]
+        )
+    scheduled = _dry_run("--option", "schedule=0 3 * * 1", "--option", "claim=mine")
+    assert [one["kind"] for one in scheduled] == ["CronJob"]
+
+
+def test_no_secret_is_written_into_an_object(tmp_path: Path) -> None:
+    assert _SECRET not in _helm_repro(*_SUBMIT, "--dry-run")
+    with pytest.raises(HelmReproError, match=r"OPENAI_API_KEY: never written.*secret=NAME"):
+        _helm_repro(*_COMMON, "--model", "a/b", "--dry-run")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("submit", "smoke", "--engine", "kubernetes", "--model", "a/b", "--option", "secret=x"),
+            "--image=: must be given",
+        ),
+        ((*_SUBMIT, "--option", "colour=red"), "--option colour=red: allowed: secret=…"),
+        (("submit", "smoke", "--engine", "kubernetes"), "MODELS_TO_RUN=: must name a model"),
+        (("submit", "smoke", "--engine", "slurm", "--model", "a/b"), "--dry-run: is for Kubernetes"),
+    ],
+)
+def test_wrong_arguments_are_named(arguments: tuple[str, ...], message: str) -> None:
+    with pytest.raises(HelmReproError, match=message):
+        _helm_repro(*arguments, "--dry-run")
+
+
+@pytest.mark.parametrize("suite", ["my-suite", "Lite.2026_11", "x" * 100])
+def test_names_of_objects_are_labels(suite: str) -> None:
+    name = job_name(suite)
+    assert len(f"{name}-summarize") <= 63
+    assert name.replace("-", "").isalnum()
+    assert name == name.lower()
+    assert name != job_name(suite + "x")
+
+
+def test_kubectl_accepts_the_objects(tmp_path: Path) -> None:
+    if shutil.which("kubectl") is None:
+        if os.environ.get("CI"):
+            pytest.fail("needs kubectl")
+        pytest.skip("needs kubectl")
+    with fake_kubernetes(tmp_path) as cluster:
+        for options in ((), ("--option", "schedule=0 3 * * 1")):
+            done = subprocess.run(
+                ["kubectl", "create", "--dry-run=client", "--validate=false", "--output=name", "--filename=-"],
+                input=_helm_repro(*_SUBMIT, *options, "--dry-run"),
+                env={**os.environ, "KUBECONFIG": str(cluster.kubeconfig), "HOME": str(tmp_path)},
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+            assert done.returncode == 0, done.stderr
+            kinds = [line.partition("/")[0] for line in done.stdout.splitlines()]
+            work = ["cronjob.batch"] if options else ["job.batch", "job.batch"]
+            assert kinds == ["persistentvolumeclaim", *work]
+        assert not cluster.objects
+
+
+def test_the_client_applies_resumes_and_deletes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with fake_kubernetes(tmp_path) as cluster:
+        monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))
+        where = ("--output", str(tmp_path / "output"))
+        out = _helm_repro(*_SUBMIT, *where)
+        assert out == "submitted my-suite: run helm-repro-my-suite-run, summarize helm-repro-my-suite-summarize\n"
+        names = {name for _, name in cluster.objects}
+        assert names == {"helm-repro-my-suite-data", "helm-repro-my-suite-run", "helm-repro-my-suite-summarize"}
+        _add_pod(cluster, "2", "Running")
+        assert "running" in _helm_repro("status", *where)
+        assert _helm_repro("logs", "my-suite", "2", *where) == "first line\nlast line\n"
+        with pytest.raises(HelmReproError, match="submitted already"):
+            _helm_repro("resume", *where)
+        cluster.objects.pop(("pods", "pod-2"))
+        assert "again" in _helm_repro("resume", *where)
+        assert _SECRET not in (tmp_path / "output/jobs/my-suite.json").read_text()
+        _helm_repro("cancel", *where)
+        # The volume holds the results.
+        assert [kind for kind, _ in cluster.objects] == ["persistentvolumeclaims"]
+
+
+def _add_pod(cluster: FakeKubernetes, index: str, phase: str) -> None:
+    annotations = {"batch.kubernetes.io/job-completion-index": index}
+    metadata = {"name": f"pod-{index}", "annotations": annotations, "creationTimestamp": "2026-11-23T00:00:00Z"}
+    spec = {"containers": [{"name": "run"}]}
+    cluster.objects["pods", f"pod-{index}"] = {"metadata": metadata, "status": {"phase": phase}, "spec": spec}
