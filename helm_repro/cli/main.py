@@ -15,6 +15,7 @@ VERBS = (
     "list",
     "show",
     "plan",
+    "warm",
     "preflight",
     "run",
     "serve",

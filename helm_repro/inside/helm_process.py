@@ -28,9 +28,13 @@ _PACKAGE_PARENT = Path(__file__).parents[2]
 
 
 class HelmProcess:
-    """Start with ``preload`` modules importing in the background; use as a context manager."""
+    """Start with ``preload`` modules importing in the background; use as a context manager.
 
-    def __init__(self, preload: Sequence[str], directory: Path, environ: Mapping[str, str]):
+    Args:
+        later: modules to import while commands run, if there is time.
+    """
+
+    def __init__(self, preload: Sequence[str], directory: Path, environ: Mapping[str, str], later: Sequence[str] = ()):
         self._stopped_by: Optional[int] = None
         request_read, request_write = os.pipe()
         answer_read, answer_write = os.pipe()
@@ -38,7 +42,7 @@ class HelmProcess:
             [
                 *(sys.executable, "-u", "-m", "helm_repro.inside.zygote"),
                 *map(str, (os.getpid(), request_read, answer_write)),
-                *preload,
+                *(",".join(preload), ",".join(later)),
             ],
             pass_fds=(request_read, answer_write),
             cwd=directory,

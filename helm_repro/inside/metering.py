@@ -15,6 +15,7 @@ Invariants:
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from types import TracebackType
@@ -168,6 +169,7 @@ def use_stores(files: AnswerFiles, meter: Meter) -> None:
 
     def create(config: KeyValueStoreCacheConfig) -> KeyValueStore:
         store = files.open(config.path) if isinstance(config, SqliteCacheConfig) else original(config)
-        return MeteredStore(store, config.cache_stats_key, meter)
+        # Suites may reach one cache by several paths.
+        return MeteredStore(store, os.path.realpath(config.cache_stats_key), meter)
 
     helm_cache.create_key_value_store = create

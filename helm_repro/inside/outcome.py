@@ -43,7 +43,6 @@ def odd_answers(settings: Settings, state: RunState) -> list[str]:
 
 _ANOMALIES = {
     "empty": "are empty",
-    "no_tokens": "hold no tokens",
     "truncated": "were cut at the token limit",
     "unjudged": "got no verdict from a judge",
 }

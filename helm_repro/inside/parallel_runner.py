@@ -54,8 +54,10 @@ class ParallelRunner(Runner):  # type: ignore[misc]
         cache_path = Path(execution_spec.local_path or ".", CACHE_DIR)
         cache_path.mkdir(parents=True, exist_ok=True)
 
+        boss = os.getpid()
+
         def do_work(parent: Connection, slots: Optional[Slots], label: Optional[str]) -> NoReturn:
-            work(self, todo, parent, slots, cache_path, label)
+            work(self, todo, parent, slots, cache_path, boss, label)
 
         with Pool(
             work=do_work,

@@ -84,13 +84,16 @@ def open_helm(
     settings: Settings, wanted: Sequence[str], environ: Mapping[str, str], credentials: Credentials
 ) -> Iterator[HelmProcess]:
     """A HELM process that preloads what the wanted stages need and holds the keys."""
-    modules = [module for stage in wanted for module in stages.PRELOAD[stage]]
+    modules = [*stages.PRELOAD[wanted[0]]] if wanted else []
+    later = [*stages.client_modules(settings.models), *(m for stage in wanted[1:] for m in stages.PRELOAD[stage])]
     keys = credentials.helm_environment(own_models.helm_keys(settings, credentials))
     base_url = settings.endpoint.base_url if settings.endpoint else None
     caches = offline.environment(settings.prod_env / "cache", environ, settings.offline, base_url)
     if settings.offline:
         modules.insert(0, "helm_repro.inside.offline_guard")
-    with HelmProcess(modules, settings.data_dir, {**environ, **caches, **keys}) as helm:
+    # The runner has no flag for it (see parallel_runner).
+    jobs = {"JOBS": "auto" if settings.jobs is None else str(settings.jobs)}
+    with HelmProcess(modules, settings.data_dir, {**environ, **caches, **keys, **jobs}, later) as helm:
         yield helm
 
 

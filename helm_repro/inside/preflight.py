@@ -139,7 +139,7 @@ def _models(
     # As the run specs say: MedHELM's entries name a deployment that is not the model's default one.
     adapters = [spec["run_spec"]["adapter_spec"] for spec in plan["run_specs"] if spec["unavailable"] is None]
     models = [a["model_deployment"] for a in adapters if a["model"] not in at_endpoint]
-    judged_by = {name: judge for judge in judges if (name := judges_module.asked(judge, credentials))}
+    judged_by = {deployment: judge for judge in judges if (deployment := judges_module.asked(judge, credentials))}
     results = helm.call(
         "helm_repro.inside.probe:probe",
         deployments=list(dict.fromkeys([*models, *judged_by])),

@@ -40,6 +40,7 @@ class Settings:
     max_eval_instances: int
     priority: int
     num_threads: int
+    jobs: Optional[int]
     port: int
     server_host: str
     data_dir: Path
@@ -128,6 +129,7 @@ def read_settings(
         max_eval_instances=source.instances(),
         priority=source.count("PRIORITY", most=5),
         num_threads=source.count("NUM_THREADS", most=4096),
+        jobs=None if source.text("JOBS") == "auto" else source.count("JOBS", most=256),
         port=source.count("PORT", most=65535),
         server_host=source.text("SERVER_HOST"),
         data_dir=data_dir,

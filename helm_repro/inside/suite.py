@@ -29,7 +29,7 @@ class RunState:
     Attributes:
         problem: why it is not complete; ``None`` if it is.
         requests: number of requests it holds.
-        anomalies: counts of answers that hint at a broken set-up: ``empty``, ``no_tokens``,
+        anomalies: counts of answers that hint at a broken set-up: ``empty``,
             ``truncated`` (only where the limit was at least 100 tokens), ``unjudged``.
     """
 
@@ -103,7 +103,6 @@ def _anomalies(requests: Sequence[Mapping[str, Any]], run_spec: Mapping[str, Any
         if limit > 0 and completions:
             first = completions[0]
             counts["empty"] += not first.get("text", "").strip() and not first.get("multimodal_content")
-            counts["no_tokens"] += bool(first.get("text")) and first.get("tokens") == []
             reason = (first.get("finish_reason") or {}).get("reason")
             counts["truncated"] += limit >= _LONG_ANSWER_TOKENS and reason == "length"
         for judged in (state.get("annotations") or {}).values():

@@ -8,7 +8,6 @@ on which runs came before. HELM's own scenarios and samplers seed before they dr
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
 import random
@@ -30,10 +29,10 @@ from helm_repro.inside.journal import Journal
 from helm_repro.inside.locks import Claims
 from helm_repro.inside.metered_helm import Progress, use_meter
 from helm_repro.inside.metering import Meter, use_stores
+from helm_repro.inside.parent_death import die_with
 from helm_repro.inside.request_cache import AnswerFiles
 from helm_repro.inside.slots import Slots
 
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _SEED = 0
 
 
@@ -43,17 +42,19 @@ def work(
     parent: Connection,
     slots: Optional[Slots],
     cache_path: Path,
+    boss: int,
     label: Optional[str],
 ) -> NoReturn:
     """Receive indices of run specs until the parent closes; send back what became of each; end the process.
 
     Args:
         parent: gives ``int``, takes ``("done", fields)`` or ``("fail", fields)`` with the journal's fields.
+        boss: process that must not be outlived.
         label: put before each log line.
     """
     status = 1
     try:
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        die_with(boss)
         # The parent decides what a signal means; here it ends the process without a traceback.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)

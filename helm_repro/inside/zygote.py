@@ -15,6 +15,8 @@ The answer is ``{"status": N}``, N as in ``subprocess.Popen.returncode``.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import importlib
 import importlib.metadata
 import json
@@ -24,12 +26,16 @@ import sys
 import traceback
 from typing import Any, NoReturn
 
+from helm_repro.inside.fast_yaml import use_libyaml
 from helm_repro.inside.parent_death import die_with
 from helm_repro.inside.server_address import listen_on
 
 
 def main() -> None:
-    """Serve requests until the pipe closes. Arguments: parent's pid, request fd, answer fd, modules to import."""
+    """Serve requests until the pipe closes.
+
+    Arguments: parent's pid, request fd, answer fd, modules to import now, and while commands run.
+    """
     parent, request_descriptor, answer_descriptor = map(int, sys.argv[1:4])
     die_with(parent)
     requests = os.fdopen(request_descriptor, encoding="utf-8")
@@ -37,11 +43,16 @@ def main() -> None:
     # The entrypoint signals the whole process group; this process must outlive its child to report.
     signal.signal(signal.SIGTERM, lambda *_: None)
     signal.signal(signal.SIGINT, lambda *_: None)
-    for module in sys.argv[4:]:
+    use_libyaml()
+    # Nothing that an import makes is garbage, and forks share what the collector never visits.
+    gc.disable()
+    preload, later = (list(filter(None, argument.split(","))) for argument in sys.argv[4:6])
+    for module in preload:
         importlib.import_module(module)
     for line in requests:
         request = json.loads(line)
         sys.stdout.flush()
+        gc.freeze()
         own = os.getpid()
         child = os.fork()
         if child == 0:
@@ -49,13 +60,26 @@ def main() -> None:
             requests.close()
             answers.close()
             _run(request)
-        _, status = os.waitpid(child, 0)
+        status = _import_until_it_ends(child, later)
         answers.write(json.dumps({"status": os.waitstatus_to_exitcode(status)}) + "\n")
         answers.flush()
 
 
+def _import_until_it_ends(child: int, modules: list[str]) -> int:
+    """Wait for the child; meanwhile import (and remove) modules. Return its wait status."""
+    while modules:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return status
+        # The command that needs it will say what is wrong with it.
+        with contextlib.suppress(Exception), contextlib.redirect_stdout(sys.stderr):
+            importlib.import_module(modules.pop(0))
+    return os.waitpid(child, 0)[1]
+
+
 def _run(request: dict[str, Any]) -> NoReturn:
     """Run one request in this forked process and end it."""
+    gc.enable()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     status = 1

@@ -106,7 +106,6 @@ def near(ranking: Ranking) -> list[Place]:
 # Kinds of helm_repro.inside.suite.RunState.anomalies, as the end of "12 of 90 answers …".
 _ANOMALIES = {
     "empty": "are empty",
-    "no_tokens": "hold no tokens",
     "truncated": "were cut at the token limit",
     "unjudged": "were not judged",
 }

@@ -33,7 +33,9 @@ def test_sixty_four_shards_of_ten_thousand_runs_are_balanced() -> None:
     simulated = scale.simulate(10_000, 64, costs)
     # Sizes are estimated from limits, so shards end at somewhat different times.
     assert simulated.longest_shard_hours < 1.15 * simulated.mean_shard_hours
-    assert simulated.plan_seconds < 60
+    assert simulated.divide_seconds < 5
+    # HELM constructs each run spec; every shard waits for that once.
+    assert simulated.plan_seconds < 0.02 * simulated.longest_shard_hours * 3600
 
 
 def test_the_page_shows_what_the_simulation_gives() -> None:

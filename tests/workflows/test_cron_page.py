@@ -67,6 +67,9 @@ def test_the_command_runs_on_the_local_engine(local_cache: Path, tmp_path: Path)
     variables = {"MAX_EVAL_INSTANCES": "1", CACHE_VARIABLE: str(local_cache), "PATH": "/usr/bin:/bin", "HOME": "/tmp"}
     # Without this, `auto` would build an image where Docker answers; the engine is not what is tested.
     variables["DOCKER_HOST"] = "unix:///nonexistent"
+    conf = tmp_path / "one.conf"
+    conf.write_text('entries: [{description: "simple_mcqa:model=text", priority: 1}]')
+    variables["RUN_ENTRIES_CONF_PATH"] = str(conf)
     done = subprocess.run(["/bin/sh", "-c", command], env=variables, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     assert list(tmp_path.glob("output/benchmark_output/runs/smoke-20*/receipt.json"))

@@ -1,0 +1,57 @@
+"""``python -m benchmarks``: measure, and write docs/benchmarks/.
+
+Needs a Python that has HELM: HELM_REPRO_TEST_PYTHON, or it is made from the smoke
+leaderboard's lock, as ``helm-repro run smoke --engine local`` does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import tempfile
+from pathlib import Path
+
+from benchmarks.comparisons import ALL, CORES
+from benchmarks.measure import ROOT, Place, serving
+from benchmarks.report import write_report
+from helm_repro.catalogue import load_catalogue
+from helm_repro.catalogue.render import write_board
+from helm_repro.engines.local import LocalEngine, environment_python
+
+
+def main() -> None:
+    """Run the comparisons that were asked for and keep the other figures of the results file."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", action="append", choices=ALL, help="a comparison (repeatable; default: all)")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "benchmarks")
+    given = parser.parse_args()
+
+    catalogue = load_catalogue(ROOT)
+    smoke = catalogue.leaderboards["smoke"]
+    python = Path(os.environ.get("HELM_REPRO_TEST_PYTHON", ""))
+    if not python.is_file():
+        LocalEngine().prepare(catalogue, smoke)
+        python = environment_python(catalogue, smoke)
+    given.output.mkdir(parents=True, exist_ok=True)
+    file = given.output / "benchmarks.json"
+    results = json.loads(file.read_text()) if file.exists() else {}
+    results |= {
+        "machine": f"a {platform.machine()} machine with {CORES} cores",
+        "helm": catalogue.environments[smoke.environment].helm_version,
+        "repeats": given.repeats,
+    }
+    with tempfile.TemporaryDirectory(prefix="helm-repro-bench-") as directory, serving() as server:
+        board = write_board(catalogue, smoke, Path(directory, "board"))
+        place = Place(Path(directory, "place"), server, python, board)
+        for name in given.only or ALL:
+            results[name] = ALL[name](place, given.repeats)
+            file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+            write_report(results, given.output)
+    print(given.output / "benchmarks.md")
+
+
+if __name__ == "__main__":
+    main()
