@@ -41,7 +41,8 @@ def _throughput(workloads: Mapping[str, Any]) -> list[str]:
             "",
             f"### {workload['title']}",
             "",
-            f"{workload['requests']} requests; latency alone {workload['latency_floor']:.1f} s. The floor is the greater of that and CPU time over cores.",
+            f"{workload['requests']} requests; latency alone {workload['latency_floor']:.1f} s. "
+            "The floor is the greater of that and CPU time over cores.",
             "",
             "| | seconds | × faster | CPU s | floor s | ÷ floor | first request after s | asked twice |",
             "|---|---|---|---|---|---|---|---|",

@@ -1,7 +1,8 @@
 """The parts of the documentation that follow from the catalogue and the code.
 
 A generated part stands between ``<!-- begin NAME -->`` and ``<!-- end NAME -->``;
-``helm-repro docs`` rewrites it, a test fails when it is out of date.
+``helm-repro docs`` rewrites it, a test fails when it is out of date. Each leaderboard's page
+is generated as a whole.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from helm_repro import leaderboard_pages
 from helm_repro.catalogue import Catalogue, Leaderboard
 from helm_repro.errors import ConfigurationError
 from helm_repro.inside.exit_codes import ExitCode
@@ -27,7 +29,8 @@ def leaderboards_table(catalogue: Catalogue) -> str:
     for board in catalogue.leaderboards.values():
         version = catalogue.environment_of(board).helm_version
         numbers = f"{board.num_train_trials} | {board.max_eval_instances} | {board.priority}"
-        lines.append(f"| `{board.id}` | {board.title} | {version} | {numbers} | {_needs(board)} | {board.status} |")
+        link = f"[`{board.id}`]({leaderboard_pages.FOLDER}/{board.id}.md)"
+        lines.append(f"| {link} | {board.title} | {version} | {numbers} | {_needs(board)} | {board.status} |")
     return "\n".join(lines)
 
 
@@ -67,6 +70,24 @@ def regenerate(text: str, catalogue: Catalogue, where: Path) -> str:
         part = PARTS[name](catalogue)
         text = pattern.sub(lambda match, part=part: f"{match[1]}{part}\n{match[2]}", text)  # type: ignore[misc]
     return text
+
+
+def generated(catalogue: Catalogue) -> dict[str, str]:
+    """Every generated file as it should be: name relative to the repository -> text.
+
+    Raises:
+        ConfigurationError: as :func:`regenerate`.
+    """
+    texts = {name: (catalogue.root / name).read_text(encoding="utf-8") for name in FILES}
+    parts = {name: regenerate(text, catalogue, catalogue.root / name) for name, text in texts.items()}
+    return {**parts, **leaderboard_pages.pages(catalogue)}
+
+
+def leftovers(catalogue: Catalogue) -> list[str]:
+    """Pages of leaderboards that are no longer in the catalogue."""
+    wanted = leaderboard_pages.pages(catalogue)
+    found = sorted((catalogue.root / leaderboard_pages.FOLDER).glob("*.md"))
+    return [name for path in found if (name := path.relative_to(catalogue.root).as_posix()) not in wanted]
 
 
 def _needs(board: Leaderboard) -> str:

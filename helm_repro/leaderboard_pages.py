@@ -1,4 +1,7 @@
-"""One page per leaderboard in ``docs/leaderboards``, written from the catalogue alone."""
+"""One page per leaderboard in ``docs/leaderboards``, written from the catalogue alone.
+
+``helm-repro docs`` writes them, a test fails when one is out of date.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,7 @@ def _index(catalogue: Catalogue, boards: Sequence[Leaderboard]) -> str:
 def _lost(board: Leaderboard) -> str:
     judges = [f"{judge.model} ({judge.retired})" for judge in board.judges if judge.retired]
     data = [caveat.what for caveat in board.caveats if caveat.skip]
-    return ", ".join([*judges, *data])
+    return "; ".join([*judges, *data])
 
 
 def _entries(catalogue: Catalogue, board: Leaderboard) -> str:
@@ -158,13 +161,16 @@ def _keys_and_data(board: Leaderboard) -> list[str]:
         rows = [(f"`{c.variable}`", c.purpose, "yes" if c.required else "no") for c in board.credentials]
         lines += ["## Keys beside the model's", "", *_table(("variable", "for", "required"), rows), ""]
     if board.gated_datasets:
-        data = [(d.name, d.how, f"`{d.variable}`" if d.variable else "", _functions(d.used_by)) for d in board.gated_datasets]
+        data = [
+            (d.name, d.how, f"`{d.variable}`" if d.variable else "", _functions(d.used_by))
+            for d in board.gated_datasets
+        ]
         lines += ["## Data that must be asked for", "", *_table(("data", "how", "variable", "runs"), data)]
         if any(dataset.data_paths for dataset in board.gated_datasets):
             lines += [
                 "",
-                "A variable that names data holds a path inside the container: mount the data and name the place, as in",
-                f'`-v /secure/{board.id}:/own:ro -e {board.gated_datasets[0].variable}=/own/…`.',
+                "A variable that names data holds a path inside the container: mount the data there, as in",
+                f"`-v /secure/{board.id}:/own:ro -e {board.gated_datasets[0].variable}=/own/…`.",
             ]
     return lines[:-1] if lines and not lines[-1] else lines
 
@@ -172,11 +178,13 @@ def _keys_and_data(board: Leaderboard) -> list[str]:
 def _handled(board: Leaderboard) -> list[str]:
     points = []
     if board.model_groups == "strict":
-        points.append("Entries for a group of models run only for models of that group ([why](../traps.md#groups-of-models)).")
+        points.append(
+            "Entries for a group of models run only for models of that group ([why](../traps.md#groups-of-models))."
+        )
     if board.any_model:
         points.append(
-            f"Entries are derived for any model: from those of {board.any_model.base}, or, for models that reason first, "
-            f"of {board.any_model.reasoning_base} ([why](../traps.md#medhelms-thirteen-models))."
+            f"Entries are derived for any model: from those of {board.any_model.base}, or, for models that reason "
+            f"first, of {board.any_model.reasoning_base} ([why](../traps.md#medhelms-thirteen-models))."
         )
     if board.organization:
         points.append(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from helm_repro.catalogue.load import Catalogue
@@ -85,14 +85,19 @@ def inputs_sha256(catalogue: Catalogue, leaderboard: Leaderboard) -> str:
     digest = hashlib.sha256()
     record = leaderboard.model_dump_json() + catalogue.environment_of(leaderboard).model_dump_json()
     digest.update(record.encode())
-    inside = sorted((catalogue.root / "helm_repro" / "inside").rglob("*.py"))
-    folder = catalogue.folder(leaderboard)
-    for path in [
-        catalogue.root / "Dockerfile",
-        catalogue.root / "entrypoint.py",
-        *inside,
-        lock_path(catalogue, leaderboard),
-        folder / "entries.yaml",
-    ]:
+    for path in _inputs(catalogue, leaderboard):
         digest.update(path.relative_to(catalogue.root).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
+
+
+def _inputs(catalogue: Catalogue, leaderboard: Leaderboard) -> Iterator[Path]:
+    """Files that decide what an image holds, in a fixed order."""
+    root, lock, folder = catalogue.root, lock_path(catalogue, leaderboard), catalogue.folder(leaderboard)
+    yield from (root / "Dockerfile", root / "entrypoint.py")
+    yield from sorted((root / "helm_repro" / "inside").rglob("*.py"))
+    yield from (root / "helm_repro" / "images" / name for name in ("layer.py", "trim.py"))
+    yield from (root / "images" / name for name in ("build-environment.sh", "uv.txt"))
+    yield from (lock, lock.with_name("build-constraints.txt"), folder / "entries.yaml")
+    own_schema = folder / leaderboard.schema_
+    if own_schema.is_file():
+        yield own_schema

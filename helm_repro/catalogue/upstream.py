@@ -104,7 +104,7 @@ def differences(catalogue: Catalogue, leaderboard: Leaderboard, source: Source) 
     digest = hashlib.sha256(source.read(environment, _SCHEMA_FOLDER, leaderboard.schema_)).hexdigest()
     if digest != leaderboard.schema_sha256:
         lines.append(
-            f"schema   {leaderboard.schema_}: SHA-256 is {digest} upstream, {leaderboard.schema_sha256} in the catalogue"
+            f"schema   {leaderboard.schema_}: SHA-256 is {digest} upstream, {leaderboard.schema_sha256} here"
         )
     return lines
 
@@ -161,7 +161,7 @@ def _entry(raw: Any, where: str) -> RunEntry:
         raise ConfigurationError(f"{where}: {unknown[0]}: unknown field, allowed: {', '.join(sorted(_FIELDS))}")
     description, priority, groups = (raw.get(name, None) for name in ("description", "priority", "groups"))
     if not isinstance(description, str) or not description.strip():
-        raise ConfigurationError(f"{where}: description: must be a run entry such as \"mmlu:model=text\"")
+        raise ConfigurationError(f'{where}: description: must be a run entry such as "mmlu:model=text"')
     if priority is not None and (not isinstance(priority, int) or not 1 <= priority <= 5):
         raise ConfigurationError(f"{where}: priority: {priority!r}: must be a whole number from 1 to 5")
     if groups is not None and not (isinstance(groups, list) and all(isinstance(group, str) for group in groups)):

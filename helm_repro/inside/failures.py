@@ -108,6 +108,7 @@ CLASSES: tuple[FailureClass, ...] = (
     ),
 )  # fmt: skip
 
+DISK_FULL = CLASSES[0]
 OTHER = FailureClass("other", "", ExitCode.PARTIAL, "see the cause; HELM's full traceback is in failures.json")
 _COMPILED = tuple((failure, re.compile(failure.pattern, re.IGNORECASE | re.DOTALL)) for failure in CLASSES)
 

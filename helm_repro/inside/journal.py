@@ -7,6 +7,7 @@ cut short: the writer may have been killed.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -33,7 +34,8 @@ class Journal:
         # One write on a file opened for appending: lines of several processes stay whole.
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
-            os.write(descriptor, line.encode())
+            with contextlib.suppress(OSError):  # a full disk must not stop what can still go on
+                os.write(descriptor, line.encode())
         finally:
             os.close(descriptor)
 

@@ -45,10 +45,15 @@ _SELECT = 'SELECT value FROM "unnamed" WHERE key = ?'
 _REPLACE = 'REPLACE INTO "unnamed" (key, value) VALUES (?, ?)'
 
 
+DISK_FULL_STATUS = 74
+"""Exit status of a process that could not store an answer (EX_IOERR of sysexits.h)."""
+
+
 class AnswerFile(KeyValueStore):  # type: ignore[misc]
     """One cache file, held open by this process and shared by its threads. Leaving the context keeps it open."""
 
     def __init__(self, path: str):
+        self._path = path
         self._mutex = threading.Lock()
         # Switching to WAL needs the file alone, so processes that start together take turns.
         with byte_lock(Path(path).parent, path):
@@ -87,7 +92,15 @@ class AnswerFile(KeyValueStore):  # type: ignore[misc]
     def put(self, key: Mapping[str, Any], value: dict[str, Any]) -> None:
         text, pickled = request_to_key(key), pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
         with self._mutex:
-            self._connection.execute(_REPLACE, (text, pickled))
+            try:
+                self._connection.execute(_REPLACE, (text, pickled))
+            except sqlite3.OperationalError as error:
+                if not _is_full(error):
+                    raise
+                # HELM would ask, and pay, for the same answer up to 25 times more (the retries of
+                # helm/common/cache.py inside those of helm/clients/auto_client.py), for minutes.
+                os.write(2, f"helm-repro: error {self._path}: no space left for answers\n".encode())
+                os._exit(DISK_FULL_STATUS)
 
     def multi_put(self, pairs: Iterable[tuple[dict[str, Any], dict[str, Any]]]) -> None:
         for key, value in pairs:
@@ -130,6 +143,11 @@ def release(directory: Path) -> None:
         with contextlib.suppress(sqlite3.OperationalError), contextlib.closing(sqlite3.connect(path)) as connection:
             connection.execute("PRAGMA busy_timeout=0")
             connection.execute("PRAGMA journal_mode=DELETE")
+
+
+def _is_full(error: sqlite3.OperationalError) -> bool:
+    # A full disk shows as an I/O error where the log cannot be extended (https://sqlite.org/rescode.html).
+    return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 
 
 def is_on_network(path: str, mounts: Path = Path("/proc/self/mounts")) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from helm_repro.inside.suite import RunState, examine, set_aside_incomplete
 FAILURES_FILE = "failures.json"
 _FIRST_WAIT_SECONDS = 5
 _LONGEST_WAIT_SECONDS = 300
+_FULL_BYTES = 100_000
 
 
 @dataclasses.dataclass
@@ -111,7 +113,9 @@ def _attempt(
         report.failed.pop(name, None)
         if not state.complete:
             event = causes.get(name, {"cause": f"helm-run ended with {status}; {state.problem}"})
-            report.failed[name] = failures.classify_event(event)
+            full = shutil.disk_usage(settings.output_path).free < _FULL_BYTES
+            # On a full disk the journal itself may lack the cause.
+            report.failed[name] = failures.DISK_FULL if full else failures.classify_event(event)
     if status != 0 and not report.failed and len(report.complete) < len(wanted):
         raise InsideError(f"helm-run ended with {status}; the reason is above", ExitCode.PARTIAL)
     if any(failure.fatal for failure in report.failed.values()):
@@ -161,7 +165,6 @@ def _write_failures(settings: Settings, report: RunReport, journal: Journal) -> 
         }
         for name, failure in report.failed.items()
     ]
-    write_json(path, records)
     for failure in dict.fromkeys(report.failed.values()):
         of_class = [record for record in records if record["class"] == failure.name]
         say(
@@ -169,6 +172,8 @@ def _write_failures(settings: Settings, report: RunReport, journal: Journal) -> 
             f"{len(of_class)} {_runs(of_class)} ({failure.name}), first {of_class[0]['run']}: "
             f"{str(of_class[0]['cause'])[:300]} -> {failure.next_step}",
         )
+    # Last, because on a full disk it fails.
+    write_json(path, records)
 
 
 def _runs(records: Sequence[object]) -> str:

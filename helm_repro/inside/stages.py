@@ -15,7 +15,7 @@ RUNNER = "helm_repro.inside.parallel_runner.ParallelRunner"
 
 # What each stage imports before its command starts.
 PRELOAD = {
-    "run": ("helm.benchmark.run",),
+    "run": ("helm_repro.inside.preload_run",),
     "summarize": ("helm.benchmark.presentation.summarize",),
     "server": ("helm.benchmark.server",),
     "warm": ("helm.benchmark.run", "helm_repro.inside.download_log"),

@@ -51,8 +51,8 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("INCLUDE_UNAVAILABLE", "1: run entries whose data is known to be gone as well", default="0",
              choices=("0", "1")),
     Variable("JUDGE_OVERRIDES", "judges to replace, as `judge=model,judge=model`; marks the suite"),
-    Variable("REASONING_MODELS", "models that reason before they answer, or `none`, where a leaderboard gives those more "
-             "tokens (MedHELM); default: by their names"),
+    Variable("REASONING_MODELS", "models that reason before they answer, or `none`; some leaderboards give those more "
+             "tokens; default: by their names"),
     Variable("ORGANIZATION", "whose private entries to run, from your run_entries_medhelm_private_<organization>.conf"),
     Variable("PREFLIGHT", "`warn` only reports what preflight finds, `strict` also stops at warnings, `off` skips it",
              default="on", choices=("on", "warn", "strict", "off")),

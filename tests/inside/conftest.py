@@ -1,10 +1,11 @@
-"""A Python for models that run in the container: HELM's lock with PyTorch for the CPU, made once."""
+"""Environments that hold PyTorch, made once below .cache, and tiny models made with them."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,40 +16,49 @@ from helm_repro.catalogue.render import lock_path
 from tests.conftest import ROOT
 
 TORCH = "torch==2.13.0"
-# Of transformers' extra "serving", what its `serve` command needs for text.
-SERVE = ("fastapi", "uvicorn", "accelerate", "rich")
+# In an environment of its own, as a server is: HELM's lock has an older transformers, whose `serve` only streams.
+SERVER = (TORCH, "transformers[serving]==5.23.0")
 
 
 @pytest.fixture(scope="session")
 def torch_python(catalogue: Catalogue) -> Path:
-    """HELM_REPRO_TEST_TORCH_PYTHON, or an environment below .cache made from the lock.
+    """HELM with PyTorch for the CPU; HELM_REPRO_TEST_TORCH_PYTHON names one that is there already."""
+    lock = lock_path(catalogue, catalogue.leaderboards["smoke"])
 
-    HELM_REPRO_TEST_FIND_LINKS may name a folder with PyTorch's CPU wheel; the CUDA one is 20 times as large.
-    """
-    given = os.environ.get("HELM_REPRO_TEST_TORCH_PYTHON")
+    def install(python: Path) -> None:
+        _uv("pip", "install", "--python", str(python), "--require-hashes", "--no-deps", "--requirements", str(lock))
+        _uv("pip", "install", "--python", str(python), "--compile-bytecode", *_cpu_torch(), TORCH)
+
+    return _environment("HELM_REPRO_TEST_TORCH_PYTHON", "torch", lock.read_bytes() + TORCH.encode(), install)
+
+
+@pytest.fixture(scope="session")
+def server_python() -> Path:
+    """An inference server from PyPI; HELM_REPRO_TEST_SERVER_PYTHON names one that is there already."""
+
+    def install(python: Path) -> None:
+        _uv("pip", "install", "--python", str(python), "--compile-bytecode", *_cpu_torch(), *SERVER)
+
+    return _environment("HELM_REPRO_TEST_SERVER_PYTHON", "server", repr(SERVER).encode(), install)
+
+
+def _environment(variable: str, name: str, content: bytes, install: Callable[[Path], None]) -> Path:
+    """The Python of an environment below .cache, made by ``install`` once per content."""
+    given = os.environ.get(variable)
     if given:
         return Path(given)
-    lock = lock_path(catalogue, catalogue.leaderboards["smoke"])
-    digest = hashlib.sha256(lock.read_bytes() + f"{TORCH}{SERVE}".encode()).hexdigest()[:12]
-    directory = ROOT / ".cache" / "environments" / f"torch-cpu-{digest}"
+    directory = ROOT / ".cache" / "environments" / f"test-{name}-{hashlib.sha256(content).hexdigest()[:12]}"
     python = directory / "bin" / "python"
     if not (directory / ".complete").exists():
-        _uv(
-            "venv",
-            "--clear",
-            "--python",
-            catalogue.environment_of(catalogue.leaderboards["smoke"]).python,
-            str(directory),
-        )
-        _uv("pip", "install", "--python", str(python), "--require-hashes", "--no-deps", "--requirements", str(lock))
-        _uv("pip", "install", "--python", str(python), "--compile-bytecode", *_cpu_torch(), TORCH, *SERVE)
+        _uv("venv", "--clear", "--python", "3.11", str(directory))
+        install(python)
         (directory / ".complete").touch()
     return python
 
 
 def _cpu_torch() -> list[str]:
-    folders = [os.environ.get("HELM_REPRO_TEST_FIND_LINKS"), os.environ.get("PIP_FIND_LINKS")]
-    found = next((folder for folder in folders if folder), None)
+    """PyTorch's CPU wheel: from a folder (PIP_FIND_LINKS), or else from its own index; CUDA's is 20 times as large."""
+    found = os.environ.get("PIP_FIND_LINKS")
     return ["--find-links", found] if found else ["--torch-backend", "cpu"]
 
 

@@ -32,6 +32,6 @@ def test_any_model_takes_the_entries_of_the_base_model():
         Entry("head_qa:language=en,model=meta/y,model_deployment=p/y", 1),
         Entry("medec:model=openai/x,model_deployment=p/x", 2),
     ]
-    rewritten = rewrite_for_any_model(entries, "my/model", {"base": "openai/x"})
+    rewritten = rewrite_for_any_model(entries, {"base": "openai/x"}, reasons=True)
     assert [entry.description for entry in rewritten] == ["head_qa:language=en", "medec"]
     assert [entry.priority for entry in rewritten] == [1, 2]

@@ -79,16 +79,16 @@ def test_the_default_image_says_which_one_is_needed(helm_entrypoint, helm_python
 
 
 @pytest.fixture(scope="module")
-def transformers_server(torch_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def transformers_server(server_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """``transformers serve``, transformers' own inference server; yields its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     log = (tmp_path_factory.mktemp("serve") / "log").open("wb")
-    command = [str(torch_python.with_name("transformers")), "serve", "--host", "127.0.0.1", "--port", str(port)]
+    command = [str(server_python.with_name("transformers")), "serve", "--host", "127.0.0.1", "--port", str(port)]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "2"}
     with subprocess.Popen(
-        [*command, "--device", "cpu", "--torch-dtype", "float32"], env=environment, stdout=log, stderr=log
+        [*command, "--device", "cpu", "--dtype", "float32"], env=environment, stdout=log, stderr=log
     ) as process:
         try:
             deadline = time.monotonic() + 240
@@ -136,3 +136,9 @@ def test_a_real_inference_server(helm_entrypoint, transformers_server, tiny_mode
     assert answer.startswith(recorded.rstrip()) or recorded == answer
     (score,) = read_scores(suite)
     assert score.value is not None
+    # It serves completions as well, but without the log probabilities that HELM reads.
+    done = helm_entrypoint(
+        *("run",), MODEL_BASE_URL=transformers_server, MODEL_API="completions", **{**variables, "SUITE_NAME": "second"}
+    )
+    assert done.returncode == 2, done.stderr
+    assert "completions lack logprobs" in done.stderr.splitlines()[-1]

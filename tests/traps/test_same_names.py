@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-pytestmark = pytest.mark.helm
+from helm_repro.inside.plan import _overwrite
 
 
+@pytest.mark.helm
 def test_decodingtrust_keeps_the_last_of_each_name(plan_board):
     plan = plan_board("decodingtrust")
     by_name = {spec["name"].partition(",model=")[0]: spec["entry"] for spec in plan["run_specs"]}
@@ -18,12 +19,18 @@ def test_decodingtrust_keeps_the_last_of_each_name(plan_board):
     assert all("is overwritten by that of" in item["reason"] for item in plan["left_out"])
 
 
-def test_helm_run_gets_only_the_last(helm_entrypoint, tmp_path):
-    conf = tmp_path / "same.conf"
-    conf.write_text(
-        'entries: [{description: "synthetic_reasoning:mode=induction,model=text,max_train_instances=2", priority: 1}\n'
-        '{description: "synthetic_reasoning:mode=induction,model=text,max_train_instances=2,num_outputs=1"}]\n'
-    )
-    variables = {"MODELS_TO_RUN": "simple/model1", "RUN_ENTRIES_CONF_PATH": str(conf), "MAX_EVAL_INSTANCES": "2"}
-    done = helm_entrypoint("plan", "--json", **variables)
-    assert done.returncode == 0, done.stderr
+def test_helm_run_is_not_given_what_would_be_overwritten():
+    plan = {
+        "run_specs": [{"name": "one", "entry": "first"}, {"name": "two", "entry": "first"}],
+        "entries": [{"conf": {}, "runs": ["one", "two"], "shared": []}],
+        "left_out": [],
+    }
+    _overwrite(plan, ["one"], by="second")
+    assert [spec["name"] for spec in plan["run_specs"]] == ["two"]
+    assert plan["entries"] == [{"conf": {}, "runs": ["two"], "shared": ["one"]}]
+    _overwrite(plan, ["two"], by="third")
+    assert plan["run_specs"] == plan["entries"] == []
+    assert [item["reason"] for item in plan["left_out"]] == [
+        "its run one is overwritten by that of second, as in HELM",
+        "its run two is overwritten by that of third, as in HELM",
+    ]
