@@ -17,7 +17,7 @@ from pathlib import Path
 _WORDS = tuple(
     "the of a measure cell treaty vector market enzyme theorem orbit contract syntax neuron tariff prism ledger "
     "increases decreases explains follows precedes causes prevents describes under over within between after "
-    "pressure temperature interest demand current voltage gravity consent liability memory language culture".split()
+    "pressure temperature interest demand current voltage gravity consent liability memory language culture".split()  # noqa: SIM905
 )
 _GENERATED = (
     "synthetic_reasoning:model=text,mode=pattern_match",

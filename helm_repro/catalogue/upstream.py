@@ -103,9 +103,7 @@ def differences(catalogue: Catalogue, leaderboard: Leaderboard, source: Source) 
     lines = list(compare(catalogue.entries(leaderboard), read_conf(conf, leaderboard.conf)))
     digest = hashlib.sha256(source.read(environment, _SCHEMA_FOLDER, leaderboard.schema_)).hexdigest()
     if digest != leaderboard.schema_sha256:
-        lines.append(
-            f"schema   {leaderboard.schema_}: SHA-256 is {digest} upstream, {leaderboard.schema_sha256} here"
-        )
+        lines.append(f"schema   {leaderboard.schema_}: SHA-256 is {digest} upstream, {leaderboard.schema_sha256} here")
     return lines
 
 

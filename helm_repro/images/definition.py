@@ -83,7 +83,8 @@ def definition(catalogue: Catalogue, ids: Iterable[str], options: Options) -> di
         while environment.extends:
             environment = catalogue.environments[environment.extends]
             for stage in LINKED_STAGES:
-                linked[_target_name(f"{stage}-{environment.id}")] = {**_build(environment, options), "target": stage}
+                target = {**_build(environment, options), "target": stage, "output": ["type=cacheonly"]}
+                linked[_target_name(f"{stage}-{environment.id}")] = target
     return {"group": {"default": {"targets": list(targets)}}, "target": {**targets, **linked}}
 
 

@@ -52,6 +52,14 @@ RULES = (
     Rule("pyarrow/include", "headers for compiling against Arrow"),
     Rule("pyarrow/*flight*", "Arrow's network protocol; datasets and pandas read files"),
     Rule("pyarrow/_pyarrow_cpp_tests*", "tests"),
+    Rule("pyarrow/*substrait*", "query plans of other programs; datasets and pandas read files"),
+    Rule("pyarrow/libarrow_python*.so", "second copies under the name that compilers look for"),
+    Rule("pyarrow/libarrow_python*.so.*.*", "third copies"),
+    Rule("torch/include", "headers for compiling against PyTorch"),
+    Rule("torch/share", "build files for compiling against PyTorch"),
+    Rule("torch/bin", "PyTorch's own tests and the compiler of its file formats"),
+    Rule("nvidia/**/include", "headers for compiling against CUDA"),
+    Rule("nvidia/**/*.a", "libraries for compiling against CUDA"),
     Rule("numpy/_core/include", "headers for compiling against numpy"),
     Rule(
         "botocore/data/*",
@@ -65,11 +73,36 @@ RULES = (
         unless_installed="torch",
     ),
     Rule("transformers/models/*/modular_*.py", "what the modeling files are generated from", unless_installed="torch"),
+    Rule(
+        "transformers/generation/*",
+        "how models in the container write text",
+        keep=("__init__.py", "configuration_utils.py"),
+        unless_installed="torch",
+    ),
+    Rule("transformers/quantizers", "models in the container", unless_installed="torch"),
+    Rule("transformers/loss", "training", unless_installed="torch"),
+    Rule("transformers/trainer*.py", "training", keep=("trainer_utils.py",), unless_installed="torch"),
+    Rule(
+        "transformers/modeling_*.py",
+        "models in the container; the one about GGUF files is imported by tokenizers",
+        keep=("modeling_gguf_pytorch_utils.py",),
+        unless_installed="torch",
+    ),
+    Rule("transformers/models/*/image_processing_*_fast.py", "needs torchvision", unless_installed="torch"),
     Rule("transformers/models/*/convert_*.py", "scripts that convert checkpoints of other libraries"),
+    Rule(
+        "google/cloud/*/services/*/transports/rest_asyncio.py",
+        "a second way to call Google asynchronously, which the clients do without; HELM waits for answers",
+    ),
     Rule("**/*.pyx", "sources of compiled modules"),
     Rule("**/*.c", "sources of compiled modules"),
     Rule("**/*.cpp", "sources of compiled modules"),
     Rule("**/*.hpp", "sources of compiled modules"),
+    Rule("**/*.h", "sources of compiled modules"),
+    Rule("**/*.pxd", "sources of compiled modules"),
+    Rule("**/*.pxi", "sources of compiled modules"),
+    # librosa and scikit-image read __init__.pyi to find their own functions: https://scientific-python.org/specs/spec-0001/
+    Rule("**/*.pyi", "types for editors", keep=("__init__.pyi",)),
 )
 
 # Gigabytes of GPU code; their makers have stripped them.
@@ -121,7 +154,9 @@ def strip_libraries(site_packages: Path, strip: str = "strip") -> int:
     with tempfile.TemporaryDirectory() as folder:
         stripped = Path(folder) / "stripped"
         for library in sorted(site_packages.rglob("*.so*")):
-            grafted = library.parent.name.endswith(".libs") or library.relative_to(site_packages).parts[0] in NOT_STRIPPED
+            grafted = (
+                library.parent.name.endswith(".libs") or library.relative_to(site_packages).parts[0] in NOT_STRIPPED
+            )
             if grafted or library.is_symlink() or not library.is_file() or not is_loadable(library):
                 continue
             subprocess.run([strip, "--strip-unneeded", "-o", stripped, library], check=True)

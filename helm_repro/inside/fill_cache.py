@@ -75,7 +75,7 @@ def fill_cache(settings: Settings, as_json: bool = False, environ: Mapping[str, 
         say("warm", f"problem: {problem}")
     if problems:
         raise InsideError(
-            f"warm: {len(problems)} of {len(wanted)} runs' data or tools could not be fetched; the first: {problems[0]}",
+            f"warm: {len(problems)} of {len(wanted)} runs' data or tools could not be had; the first: {problems[0]}",
             ExitCode.UPSTREAM_DATA,
         )
     return ExitCode.OK

@@ -132,7 +132,7 @@ def set_aside_incomplete(suite_path: Path, states: Iterable[RunState]) -> list[P
         path = suite_path / state.name
         if state.complete or not any((path / file).exists() for file in RUN_FILES):
             continue
-        stamp = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%S%f")
+        stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%S%f")
         aside.mkdir(parents=True, exist_ok=True)
         moved.append(path.rename(aside / f"{state.name}.incomplete-{stamp}"))
     return moved

@@ -117,13 +117,15 @@ def test_the_commands_of_publish_define_the_build(tmp_path: Path) -> None:
     workflow.values |= {
         "inputs.leaderboards || vars.LEADERBOARDS || 'smoke'": "smoke lite",
         "github.repository": "someone/helm-repro",
+        "vars.REGISTRY": "registry.example",
     }
-    metadata = {"smoke": {"containerimage.digest": "sha256:12", "image.name": "ghcr.io/someone/helm-repro:smoke"}}
+    name = "registry.example/someone/helm-repro:smoke"
+    metadata = {"smoke": {"containerimage.digest": "sha256:12", "image.name": name}}
     (workflow.checkout / "metadata.json").write_text(json.dumps(metadata))
     left = workflow.run_job("publish", skip=("Build and push", "Sign"))
-    assert (workflow.checkout / "digests.txt").read_text() == "ghcr.io/someone/helm-repro@sha256:12\n"
+    assert (workflow.checkout / "digests.txt").read_text() == "registry.example/someone/helm-repro@sha256:12\n"
     bake = json.loads((workflow.checkout / "publish.json").read_bytes())
-    assert bake["target"]["smoke"]["tags"] == ["ghcr.io/someone/helm-repro:smoke"]
+    assert bake["target"]["smoke"]["tags"] == [name]
     assert (workflow.checkout / bake["target"]["lite"]["contexts"]["board"] / "board.json").exists()
     build = left["Build and push"]["run"]
     assert "--sbom=true" in build
