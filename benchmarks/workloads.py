@@ -14,11 +14,12 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-_WORDS = tuple(
+_TEXT = (
     "the of a measure cell treaty vector market enzyme theorem orbit contract syntax neuron tariff prism ledger "
     "increases decreases explains follows precedes causes prevents describes under over within between after "
-    "pressure temperature interest demand current voltage gravity consent liability memory language culture".split()  # noqa: SIM905
+    "pressure temperature interest demand current voltage gravity consent liability memory language culture"
 )
+_WORDS = tuple(_TEXT.split())
 _GENERATED = (
     "synthetic_reasoning:model=text,mode=pattern_match",
     "synthetic_reasoning:model=text,mode=variable_substitution",

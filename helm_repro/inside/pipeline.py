@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from helm_repro.inside import (
@@ -75,6 +76,10 @@ def prepare(settings: Settings) -> None:
     except OSError as error:
         reason = f"cannot be written to by uid {os.getuid()} ({error})"
         raise VariableError("DATA_DIR", settings.data_dir, reason) from error
+    # NLTK downloads to $NLTK_DATA only if that is a folder already; the image cannot make one in a mounted /data.
+    with contextlib.suppress(OSError):
+        nltk_data = offline.cache_folders(settings.prod_env / "cache", os.environ)["NLTK_DATA"]
+        Path(nltk_data).mkdir(parents=True, exist_ok=True)
     if "run" not in settings.stages and not settings.suite_path.is_dir():
         raise VariableError("SUITE_NAME", settings.suite, f"no such suite in {settings.output_path / 'runs'}")
 

@@ -57,7 +57,7 @@ def test_boards_are_rendered_and_baked(catalogue: Catalogue, docker: Docker) -> 
     docker.knows("python:3.11-slim-bookworm")
     assert bake.build(catalogue, ["smoke", "mmlu"], Options()) == ["helm-repro:smoke", "helm-repro:mmlu"]
     ((words, definition),) = docker.calls("bake")
-    assert words[:5] == ["buildx", "bake", "--file", "-", "--load"]
+    assert words == ["buildx", "bake", "--file", "-", "--provenance=false"]
     assert set(definition["target"]) == {"smoke", "mmlu"}
     board = catalogue.root / definition["target"]["mmlu"]["contexts"]["board"]
     assert json.loads((board / "board.json").read_text())["leaderboard"]["id"] == "mmlu"
@@ -103,7 +103,8 @@ def test_pushed_images_carry_sbom_and_provenance(catalogue: Catalogue, docker: D
     docker.knows("python:3.11-slim-bookworm")
     bake.build(catalogue, ["smoke"], Options(push=True, repository="registry.example/helm-repro"))
     ((words, definition),) = docker.calls("bake")
-    assert words[4:] == ["--push", "--sbom=true", "--provenance=mode=max"]
+    assert words[4:] == ["--sbom=true", "--provenance=mode=max"]
+    assert definition["target"]["smoke"]["output"] == ["type=registry"]
     assert definition["target"]["smoke"]["tags"] == ["registry.example/helm-repro:smoke"]
 
 

@@ -11,8 +11,9 @@ import pytest
 from helm_repro.catalogue import Catalogue
 from helm_repro.catalogue.render import lock_path
 from helm_repro.errors import ConfigurationError
-from helm_repro.images.definition import Options, definition
+from helm_repro.images.definition import LINKED_STAGES, Options, definition
 from helm_repro.images.labels import PREFIX
+from tests.conftest import ROOT
 
 
 def test_targets_of_an_environment_differ_in_board_tag_and_labels_only(catalogue: Catalogue) -> None:
@@ -37,8 +38,42 @@ def test_the_whole_catalogue_has_a_definition_that_is_json(catalogue: Catalogue)
     locked = [board.id for board in catalogue.leaderboards.values() if lock_path(catalogue, board).is_file()]
     rendered = definition(catalogue, locked, Options())
     assert json.loads(json.dumps(rendered)) == rendered
-    assert len(rendered["target"]) == len(locked) >= 15
+    assert len(rendered["group"]["default"]["targets"]) == len(locked) == len(catalogue.leaderboards)
     assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789_-") for name in rendered["target"])
+
+
+def test_an_environment_starts_from_the_stages_of_the_one_it_extends(catalogue: Catalogue) -> None:
+    targets = definition(catalogue, ["vhelm", "image2struct"], Options())["target"]
+    assert targets["image2struct"]["contexts"] == {
+        "board": "build/boards/image2struct",
+        "inherited-environment": "target:environment-helm-0_5_16-vlm",
+        "inherited-layers": "target:layers-helm-0_5_16-vlm",
+    }
+    chain = [name for name in targets if name.startswith("layers-")]
+    assert sorted(chain) == ["layers-helm-0_5_16", "layers-helm-0_5_16-torch", "layers-helm-0_5_16-vlm"]
+    for name, target in targets.items():
+        for context in target["contexts"].values():
+            assert not context.startswith("target:") or context.removeprefix("target:") in targets
+        assert ("tags" in target) is (name in ("vhelm", "image2struct"))
+    # The same arguments, or the two would be built twice.
+    assert targets["layers-helm-0_5_16-vlm"]["args"] == targets["vhelm"]["args"]
+    assert targets["layers-helm-0_5_16-vlm"]["target"] == "layers"
+    assert targets["environment-helm-0_5_16"]["contexts"] == {}
+
+
+def test_only_leaderboards_become_images(catalogue: Catalogue) -> None:
+    for push, kind in ((False, "type=docker"), (True, "type=registry")):
+        targets = definition(catalogue, ["safety"], Options(push=push))["target"]
+        assert targets["safety"]["output"] == [kind]
+        others = [target["output"] for name, target in targets.items() if name != "safety"]
+        assert others == [["type=cacheonly"]] * 2
+
+
+def test_stages_of_the_dockerfile_have_the_names_that_contexts_replace() -> None:
+    text = (ROOT / "Dockerfile").read_text()
+    for stage in LINKED_STAGES:
+        assert f" AS inherited-{stage}\n" in text
+        assert f"FROM inherited-{stage} AS {stage}\n" in text
 
 
 def test_an_unknown_leaderboard_is_refused_by_name(catalogue: Catalogue) -> None:

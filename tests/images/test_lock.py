@@ -58,6 +58,56 @@ def test_every_hosted_provider_has_its_client(identifier: str) -> None:
         assert set(PROVIDERS) <= set(pinned)
 
 
+@pytest.mark.parametrize("identifier", ENVIRONMENTS)
+def test_pytorch_is_locked_where_the_environment_says_so(catalogue: Catalogue, identifier: str) -> None:
+    pinned = pinned_versions((ROOT / "images" / identifier / "requirements.lock").read_text())
+    assert ("torch" in pinned) is catalogue.environments[identifier].torch
+
+
+def test_every_environment_has_a_lock(catalogue: Catalogue) -> None:
+    assert sorted(catalogue.environments) == ENVIRONMENTS
+
+
+@pytest.mark.parametrize("identifier", ENVIRONMENTS)
+def test_what_extends_an_environment_has_all_its_pins(catalogue: Catalogue, identifier: str) -> None:
+    base = catalogue.environments[identifier].extends
+    if base is None:
+        pytest.skip("extends none")
+    pinned, inherited = (
+        pinned_versions((ROOT / "images" / name / "requirements.lock").read_text()) for name in (identifier, base)
+    )
+    inherited.pop("crfm-helm")
+    assert {name: pinned.get(name) for name in inherited} == inherited
+
+
+def test_all_pytorch_environments_of_a_helm_version_share_one(catalogue: Catalogue) -> None:
+    chains = {}
+    for environment in catalogue.environments.values():
+        if environment.torch:
+            chains.setdefault(environment.helm_version, set()).add(_outermost_with_torch(catalogue, environment))
+    assert chains == {"0.5.16": {"helm-0.5.16-torch"}, "0.5.6": {"helm-0.5.6-heim"}}
+
+
+def _outermost_with_torch(catalogue: Catalogue, environment: Environment) -> str:
+    base = environment.extends and catalogue.environments[environment.extends]
+    return _outermost_with_torch(catalogue, base) if base and base.torch else environment.id
+
+
+def test_a_pin_that_differs_from_the_extended_environments_is_found(catalogue: Catalogue, tmp_path: Path) -> None:
+    for name in ("helm-0.5.16", "helm-0.5.16-cleva"):
+        shutil.copytree(ROOT / "images" / name, tmp_path / "images" / name)
+    base = tmp_path / "images" / "helm-0.5.16" / "requirements.lock"
+    base.write_text(base.read_text().replace("pandas==2.3.3", "pandas==2.2.0"))
+    (problem,) = check_lock(catalogue.environments["helm-0.5.16-cleva"], tmp_path)
+    assert problem.message == "has not the pandas==2.2.0 of images/helm-0.5.16, run `make lock`"
+
+
+def test_an_environment_is_locked_after_the_one_it_extends(catalogue: Catalogue, tmp_path: Path) -> None:
+    (tmp_path / "freeze.txt").write_text("pandas==2.3.3\n")
+    with pytest.raises(ConfigurationError, match=r"images/helm-0\.5\.16/requirements\.lock: missing, .* builds on it"):
+        lock(catalogue.environments["helm-0.5.16-cleva"], tmp_path, tmp_path / "freeze.txt")
+
+
 def test_the_api_environment_is_that_of_the_release(environment: Environment) -> None:
     pinned = pinned_versions(lock_path(environment, ROOT).read_text())
     assert {name: pinned[name] for name in ("crfm-helm", "pandas", "numpy", "transformers", "datasets")} == {

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from helm_repro.images.trim import RULES, Rule, is_loadable, remove, selected, strip_libraries
+from helm_repro.images.trim import RULES, Rule, incomplete, is_loadable, main, remove, selected, strip_libraries
 
 
 def elf(offset: int, address: int, alignment: int = 0x1000, tail: bytes = b"") -> bytes:
@@ -63,6 +63,32 @@ def test_neural_networks_go_only_where_there_is_no_torch(tmp_path: Path) -> None
     assert {f"transformers/models/{name}" for name in names} < left(tmp_path / "gpu")
 
 
+def test_adding_torch_brings_back_what_went_for_want_of_it(tmp_path: Path) -> None:
+    lock = "# header\ntorch==2.11.0 \\\n    --hash=sha256:00\ntransformers==4.57.6\n"
+    make(tmp_path, "transformers/__init__.py")
+    assert incomplete(tmp_path, lock) == ["transformers"]
+    assert incomplete(tmp_path, lock.replace("torch==", "torchvision==")) == []
+    make(tmp_path, "torch/__init__.py")
+    assert incomplete(tmp_path, lock) == []
+
+
+def test_an_empty_environment_lacks_nothing(tmp_path: Path) -> None:
+    assert incomplete(tmp_path, "\ntorch==2.11.0\n") == []
+
+
+def test_the_command_names_what_to_install_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make(tmp_path, "lib/python3.11/site-packages/transformers/__init__.py")
+    (tmp_path / "lock").write_text("crfm-helm==0.5.16\ntorch==2.11.0\n")
+    main([str(tmp_path), str(tmp_path / "lock")])
+    assert capsys.readouterr().out == "--reinstall-package=transformers\n"
+
+
+def test_type_stubs_that_packages_read_stay(tmp_path: Path) -> None:
+    make(tmp_path, "librosa/__init__.pyi", "librosa/core/__init__.pyi", "numpy/linalg.pyi")
+    remove(tmp_path)
+    assert left(tmp_path) == {"librosa/__init__.pyi", "librosa/core/__init__.pyi"}
+
+
 def test_tests_go_and_modules_named_tests_stay(tmp_path: Path) -> None:
     make(tmp_path, "pandas/core/tests/test_x.py", "pandas/core/x.py", "jinja2/tests.py", "numba/testing/main.py")
     freed = remove(tmp_path)
@@ -105,7 +131,7 @@ def test_loadable_means_what_the_loader_means(tmp_path: Path, content: bytes, ex
 def test_a_library_that_stripping_spoils_stays_as_it_was(tmp_path: Path, spoils: bool) -> None:
     result = elf(0x1008 if spoils else 0x1000, 0x1000)
     before = elf(0x1000, 0x1000, tail=b"symbols")
-    for name in ("a/x.so", "a.libs/libopenblas.so.0", "a/script.so"):
+    for name in ("a/x.so", "a.libs/libopenblas.so.0", "a/script.so", "torch/lib/x.so"):
         make(tmp_path, name)
         (tmp_path / name).write_bytes(b"GROUP" if "script" in name else before)
     strip = tmp_path / "strip"
@@ -114,6 +140,7 @@ def test_a_library_that_stripping_spoils_stays_as_it_was(tmp_path: Path, spoils:
     freed = strip_libraries(tmp_path, str(strip))
     assert (tmp_path / "a/x.so").read_bytes() == (before if spoils else result)
     assert (tmp_path / "a.libs/libopenblas.so.0").read_bytes() == before
+    assert (tmp_path / "torch/lib/x.so").read_bytes() == before
     assert freed == (0 if spoils else len("symbols"))
 
 
