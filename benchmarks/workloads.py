@@ -19,7 +19,7 @@ _TEXT = (
     "increases decreases explains follows precedes causes prevents describes under over within between after "
     "pressure temperature interest demand current voltage gravity consent liability memory language culture"
 )
-_WORDS = tuple(_TEXT.split())
+WORDS = tuple(_TEXT.split())
 _GENERATED = (
     "synthetic_reasoning:model=text,mode=pattern_match",
     "synthetic_reasoning:model=text,mode=variable_substitution",
@@ -82,4 +82,4 @@ def _write_exam(path: Path, seed: str, count: int) -> None:
 
 
 def _phrase(draw: random.Random, words: int) -> str:
-    return " ".join(draw.choice(_WORDS) for _ in range(words))
+    return " ".join(draw.choice(WORDS) for _ in range(words))

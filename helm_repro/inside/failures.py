@@ -109,6 +109,8 @@ CLASSES: tuple[FailureClass, ...] = (
 )  # fmt: skip
 
 DISK_FULL = CLASSES[0]
+DISK_FULL_STATUS = 74
+"""Exit status of a worker that could not store an answer (EX_IOERR of sysexits.h)."""
 OTHER = FailureClass("other", "", ExitCode.PARTIAL, "see the cause; HELM's full traceback is in failures.json")
 _COMPILED = tuple((failure, re.compile(failure.pattern, re.IGNORECASE | re.DOTALL)) for failure in CLASSES)
 

@@ -31,7 +31,7 @@ class HelmProcess:
     """Start with ``preload`` modules importing in the background; use as a context manager.
 
     Args:
-        later: modules to import while commands run, if there is time.
+        later: modules to import while HELM's commands run.
     """
 
     def __init__(self, preload: Sequence[str], directory: Path, environ: Mapping[str, str], later: Sequence[str] = ()):
@@ -98,6 +98,10 @@ class HelmProcess:
             if status != 0:
                 raise InsideError(f"{function} ended with {status}; the reason is above", ExitCode.CONFIGURATION)
             return json.loads(result.read_text(encoding="utf-8"))
+
+    def preload(self, modules: Sequence[str]) -> None:
+        """Import modules now, once for all commands and calls that follow."""
+        self._ask({"import": list(modules)})
 
     def pause(self, seconds: float) -> None:
         """Sleep, but end at once when a signal arrives.

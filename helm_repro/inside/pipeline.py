@@ -90,7 +90,7 @@ def open_helm(
 ) -> Iterator[HelmProcess]:
     """A HELM process that preloads what the wanted stages need and holds the keys."""
     modules = [*stages.PRELOAD[wanted[0]]] if wanted else []
-    later = [*stages.client_modules(settings.models), *(m for stage in wanted[1:] for m in stages.PRELOAD[stage])]
+    later = [module for stage in wanted[1:] for module in stages.PRELOAD[stage]]
     keys = credentials.helm_environment(own_models.helm_keys(settings, credentials))
     base_url = settings.endpoint.base_url if settings.endpoint else None
     caches = offline.environment(settings.prod_env / "cache", environ, settings.offline, base_url)
@@ -168,7 +168,7 @@ def _run(helm: HelmProcess, settings: Settings, environ: Mapping[str, str], cred
             settings,
             plan,
             wanted,
-            lambda: preflight.report(settings, preflight.preflight(helm, settings, plan, credentials)),
+            lambda: _before_running(helm, settings, plan, credentials),
         )
     except Stopped as stopped:
         record.write(None, stopped.exit_code)
@@ -176,6 +176,13 @@ def _run(helm: HelmProcess, settings: Settings, environ: Mapping[str, str], cred
     code = outcome.exit_code(plan, report)
     record.write(report, code)
     return code
+
+
+def _before_running(
+    helm: HelmProcess, settings: Settings, plan: Mapping[str, Any], credentials: Credentials
+) -> None:
+    helm.preload(plan["modules"])
+    preflight.report(settings, preflight.preflight(helm, settings, plan, credentials))
 
 
 def _summarize(helm: HelmProcess, settings: Settings) -> ExitCode:

@@ -22,7 +22,6 @@ from typing import NoReturn, Optional
 
 from helm_repro.inside import failures
 from helm_repro.inside.journal import Journal
-from helm_repro.inside.request_cache import DISK_FULL_STATUS
 from helm_repro.inside.slots import SlotDesk, Slots
 
 Work = Callable[[Connection, Optional[Slots], Optional[str]], NoReturn]
@@ -210,7 +209,7 @@ class Pool:
             time.sleep(_SECONDS_TO_BE_STOPPED_TOO)
         what = f"killed by signal {-status}" if status < 0 else f"ended with {status}"
         cause = f"WorkerDied: the run's process was {what}{' (out of memory?)' if status == -signal.SIGKILL else ''}"
-        if status == DISK_FULL_STATUS:
+        if status == failures.DISK_FULL_STATUS:
             cause = "WorkerDied: No space left on device for the model's answers"
         fields = {"run": worker.run, "seconds": round(time.monotonic() - worker.started, 3)}
         self._finish("fail", {**fields, "error": cause, "cause": cause, "traceback": ""})

@@ -35,6 +35,7 @@ from typing import Any, Optional
 
 from helm.common.key_value_store import KeyValueStore, request_to_key
 
+from helm_repro.inside.failures import DISK_FULL_STATUS
 from helm_repro.inside.locks import byte_lock
 
 BUSY_SECONDS = 600
@@ -43,10 +44,6 @@ _NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "9p", "fuse", "lustre", "gpfs", "
 _CREATE = 'CREATE TABLE IF NOT EXISTS "unnamed" (key TEXT PRIMARY KEY, value BLOB)'
 _SELECT = 'SELECT value FROM "unnamed" WHERE key = ?'
 _REPLACE = 'REPLACE INTO "unnamed" (key, value) VALUES (?, ?)'
-
-
-DISK_FULL_STATUS = 74
-"""Exit status of a process that could not store an answer (EX_IOERR of sysexits.h)."""
 
 
 class AnswerFile(KeyValueStore):  # type: ignore[misc]

@@ -6,7 +6,6 @@ abbreviation and is ambiguous since 0.5.13.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from helm_repro.inside.settings import Settings
@@ -20,16 +19,6 @@ PRELOAD = {
     "server": ("helm.benchmark.server",),
     "warm": ("helm.benchmark.run", "helm_repro.inside.download_log"),
 }
-
-# Clients take a second to import. Which one a model needs is known only after planning.
-_CLIENTS = {"anthropic": "helm.clients.anthropic_client", "simple": None, "huggingface": None}
-
-
-def client_modules(models: Sequence[str]) -> list[str]:
-    """Modules that the first requests to these models will probably import."""
-    named = (_CLIENTS.get(model.partition("/")[0], "helm.clients.openai_client") for model in models)
-    return [module for module in dict.fromkeys(named) if module]
-
 
 def run_command(settings: Settings, conf_path: Path) -> list[str]:
     """helm-run for the planned entries in ``conf_path``."""

@@ -29,19 +29,29 @@ _ANSWERS = {
 }
 # What annotators ask; which, they say only when they run.
 _JUDGES_CLIENTS = (
-    "helm.clients.openai_client.OpenAIClient",
-    "helm.clients.anthropic_client.AnthropicMessagesClient",
-    "helm.clients.together_client.TogetherClient",
+    "helm.clients.openai_client",
+    "helm.clients.anthropic_client",
+    "helm.clients.together_client",
 )
 
 
-def import_for_requests(run_specs: Sequence[RunSpec]) -> None:
-    """Import the modules of scenarios, clients and tokenizers."""
-    _import(class_name for spec in run_specs for class_name in _until_requests(spec))
-    if any(spec.annotators for spec in run_specs):
+def modules_for_requests(needs: Iterable[tuple[str, str]]) -> list[str]:
+    """Modules of scenarios, clients and tokenizers, for (class of the scenario, name of the deployment)."""
+    return list(dict.fromkeys(_module(class_name) for need in dict.fromkeys(needs) for class_name in _classes(*need)))
+
+
+def import_for_requests(modules: Iterable[str], judged: bool = False) -> None:
+    """Import what the first requests need.
+
+    Args:
+        modules: as :func:`modules_for_requests` gives them.
+        judged: whether judges will be asked.
+    """
+    _import(modules)
+    if judged:
         _import(_JUDGES_CLIENTS)
     for library in sys.modules.keys() & _LATE_IMPORTS.keys():
-        _import(f"{module}." for module in _LATE_IMPORTS[library])
+        _import(_LATE_IMPORTS[library])
         for module, name in _ANSWERS[library]:
             with contextlib.suppress(Exception):  # another version of the library
                 _build(getattr(sys.modules[module], name), set())
@@ -49,22 +59,25 @@ def import_for_requests(run_specs: Sequence[RunSpec]) -> None:
 
 def import_for_results(run_specs: Sequence[RunSpec]) -> None:
     """Import the modules of annotators and metrics."""
-    _import(
-        spec.class_name for run_spec in run_specs for spec in [*(run_spec.annotators or ()), *run_spec.metric_specs]
-    )
+    named = (spec for run_spec in run_specs for spec in [*(run_spec.annotators or ()), *run_spec.metric_specs])
+    _import(_module(spec.class_name) for spec in named)
 
 
-def _import(class_names: Iterable[str]) -> None:
+def _import(modules: Iterable[str]) -> None:
     # A module that cannot be imported is left for the run to fail on, with HELM's own message.
-    for module in dict.fromkeys(class_name.rpartition(".")[0] for class_name in class_names):
+    for module in dict.fromkeys(modules):
         with contextlib.suppress(Exception):
             importlib.import_module(module)
 
 
-def _until_requests(run_spec: RunSpec) -> Iterator[str]:
-    yield run_spec.scenario_spec.class_name
+def _module(class_name: str) -> str:
+    return class_name.rpartition(".")[0]
+
+
+def _classes(scenario: str, deployment_name: str) -> Iterator[str]:
+    yield scenario
     with contextlib.suppress(ValueError):
-        deployment = get_model_deployment(run_spec.adapter_spec.model_deployment)
+        deployment = get_model_deployment(deployment_name)
         yield deployment.client_spec.class_name
         if deployment.window_service_spec:
             yield deployment.window_service_spec.class_name

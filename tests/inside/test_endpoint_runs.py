@@ -119,9 +119,6 @@ def test_answers_of_one_server_are_not_taken_for_anothers(helm_entrypoint, serve
         assert done.returncode == 0, done.stderr
         texts = {state["result"]["completions"][0]["text"] for state in request_states(tmp_path / "data", "second")}
     assert texts == {"different"} != set(first)
-    done = helm_entrypoint("run", **{key: v for key, v in variables.items() if not key.startswith("MODEL_")})
-    assert done.returncode == 2
-    assert f"suite my-suite was started with MODEL_BASE_URL={server.base_url}; set it again" in done.stderr
 
 
 def test_a_server_that_moved_keeps_its_suite_and_its_cache(helm_entrypoint, server, variables, tmp_path):
@@ -132,7 +129,6 @@ def test_a_server_that_moved_keeps_its_suite_and_its_cache(helm_entrypoint, serv
         done = helm_entrypoint("run", **variables, SUITE_NAME="second")
         assert done.returncode == 0, done.stderr
         assert sum(second.answered.values()) == 1  # the preflight's
-        assert helm_entrypoint("run", **variables).returncode == 0
 
 
 def test_the_users_own_registration_wins(helm_entrypoint, server, variables, tmp_path):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from helm_repro.inside import huggingface
-from helm_repro.inside.errors import InsideError, VariableError
+from helm_repro.inside.errors import VariableError
 from helm_repro.inside.huggingface import read_local_model
+from tests.conftest import ROOT
 
 NAME = "huggingface/tiny"
 
@@ -127,20 +130,44 @@ def test_a_folder_gives_the_name(path: str, name: str) -> None:
     assert huggingface.default_name(path) == name
 
 
-def test_a_model_of_the_hub_in_the_cache(folder: Path, tmp_path: Path) -> None:
-    """With the libraries of the image, but without a network: the hub's cache is enough."""
-    pytest.importorskip("huggingface_hub", reason="only HELM's environment has it; test_huggingface_runs covers it")
-    snapshot = tmp_path / "cache/hub/models--org--name/snapshots" / ("a" * 40)
-    shutil.copytree(folder, snapshot)
-    (snapshot.parents[1] / "refs").mkdir()
-    (snapshot.parents[1] / "refs/main").write_text("a" * 40)
-    local = read_local_model({"MODEL_DTYPE": "float16"}.get, ["huggingface/org/name"])
-    assert local is not None
-    model = huggingface.model(local, "huggingface/org/name", tmp_path / "cache", offline=True)
-    assert model is not None
-    assert model.facts["commit"] == "a" * 40
-    with pytest.raises(InsideError, match="MODELS_TO_RUN=huggingface/org/other"):
-        huggingface.model(local, "huggingface/org/other", tmp_path / "cache", offline=True)
+_HUB = """
+import sys
+from pathlib import Path
+from helm_repro.inside import huggingface
+from helm_repro.inside.errors import InsideError
+local = huggingface.read_local_model({"MODEL_DTYPE": "float16"}.get, ["huggingface/org/name"])
+model = huggingface.model(local, "huggingface/org/name", Path(sys.argv[1]), offline=True)
+print(model.facts["commit"], model.deployment["client_spec"]["args"]["pretrained_model_name_or_path"])
+known = huggingface.model(local, "openai/gpt2", Path(sys.argv[1]), offline=True)
+print(known.metadata, known.deployment["max_sequence_length"], known.deployment["client_spec"]["args"]["torch_dtype"])
+try:
+    huggingface.model(local, "huggingface/org/other", Path(sys.argv[1]), offline=True)
+except InsideError as error:
+    print(error)
+"""
+
+
+@pytest.mark.helm
+def test_models_of_the_hub_in_the_cache(folder: Path, tmp_path: Path, helm_python: Path) -> None:
+    """With the image's libraries and HELM's own list, but without a network: the hub's cache is enough."""
+    for repository in ("models--org--name", "models--openai-community--gpt2"):
+        snapshot = tmp_path / "cache/hub" / repository / "snapshots" / ("a" * 40)
+        shutil.copytree(folder, snapshot)
+        (snapshot.parents[1] / "refs").mkdir()
+        (snapshot.parents[1] / "refs/main").write_text("a" * 40)
+    done = subprocess.run(
+        [str(helm_python), "-c", _HUB, str(tmp_path / "cache")],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == f"{'a' * 40} org/name"
+    # HELM's own record and limit stay.
+    assert lines[1] == "None 1024 torch.float16"
+    assert lines[2].startswith("MODELS_TO_RUN=huggingface/org/other: ")
 
 
 def test_choices_leave_models_elsewhere_alone(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from helm_repro.inside import registration
+from helm_repro.inside import own_models, registration
 from helm_repro.inside.errors import InsideError, VariableError
+from helm_repro.inside.settings import read_settings
 
 DEPLOYMENT = {
     "name": "endpoint-a/m",
@@ -92,3 +93,13 @@ def test_a_wrong_file_is_named_with_entry_and_field(tmp_path: Path, file: str, t
         registration.check_user_files(tmp_path)
     assert str(caught.value).startswith(f"{tmp_path / file}:")
     assert caught.value.exit_code == 2
+
+
+def test_a_model_is_not_silently_asked_where_it_was_asked_before(tmp_path: Path, board) -> None:
+    settings = read_settings({"DATA_DIR": str(tmp_path), "MODELS_TO_RUN": "org/m"}, board, ["run"])
+    settings.prod_env.mkdir()
+    registration.register([MODEL], settings.prod_env, settings.suite, settings.suite_path)
+    with pytest.raises(
+        VariableError, match="suite my-suite was started with MODEL_BASE_URL=http://host/v1; set it again"
+    ):
+        own_models.register(settings)

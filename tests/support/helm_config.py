@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+import json
+import string
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
@@ -21,6 +23,7 @@ def write_model(
     client: str = CHAT,
     api_key: Optional[str] = "test-key",
     deployment: Optional[str] = None,
+    tokenizer: str = "simple/tokenizer1",
     tags: Sequence[str] = (
         "TEXT_MODEL_TAG",
         "FULL_FUNCTIONALITY_TEXT_MODEL_TAG",
@@ -35,8 +38,8 @@ def write_model(
         api_key: sent to the server; None leaves it to HELM's credentials (``<creator>ApiKey``).
         deployment: name of the deployment, if it differs; a built-in judge's name redirects that judge.
 
-    The tokenizer is HELM's own ``simple/tokenizer1``: offline, one token per character, so
-    ``max_sequence_length`` counts characters.
+    The default tokenizer is HELM's own, offline: one token per character, so ``max_sequence_length``
+    counts characters. HELM caches the tokens of other tokenizers; :func:`write_tokenizer` makes such a one.
     """
     client_args: dict[str, Any] = {"base_url": base_url}
     # OpenAILegacyCompletionsClient and OpenAIClient both take it (helm/clients/openai_client.py, 0.5.16).
@@ -49,7 +52,7 @@ def write_model(
         {
             "name": deployment or name,
             "model_name": name,
-            "tokenizer_name": "simple/tokenizer1",
+            "tokenizer_name": tokenizer,
             "max_sequence_length": 1_000_000,
             "client_spec": {"class_name": client, "args": client_args},
         },
@@ -65,6 +68,41 @@ def write_model(
             "access": "limited",
             "release_date": datetime.date(2020, 1, 1),
             "tags": list(tags),
+        },
+    )
+    return name
+
+
+def write_tokenizer(local_path: Path, words: Iterable[str], name: str = "test/tokenizer") -> str:
+    """Add a Hugging Face tokenizer that knows these words and needs no download; return its name."""
+    folder = local_path / "tokenizer"
+    folder.mkdir(parents=True, exist_ok=True)
+    vocabulary = {word: number for number, word in enumerate(dict.fromkeys(["<unk>", *string.printable, *words]))}
+    document = {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": [],
+        "normalizer": None,
+        "pre_tokenizer": {"type": "Whitespace"},
+        "post_processor": None,
+        "decoder": None,
+        "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": "<unk>"},
+    }
+    (folder / "tokenizer.json").write_text(json.dumps(document), encoding="utf-8")
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "unk_token": "<unk>"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
+    _append(
+        local_path / "tokenizer_configs.yaml",
+        "tokenizer_configs",
+        {
+            "name": name,
+            "tokenizer_spec": {
+                "class_name": "helm.tokenizers.huggingface_tokenizer.HuggingFaceTokenizer",
+                "args": {"pretrained_model_name_or_path": str(folder.absolute())},
+            },
+            "end_of_text_token": "",
+            "prefix_token": "",
         },
     )
     return name
