@@ -117,7 +117,7 @@ def main() -> int:
         subprocess.run(
             [sys.executable, str(MAKE_MODEL), str(model), *(["--chat"] if given.chat else [])], check=True, timeout=300
         )
-        results = [evaluate(device, model, work / device, given) for device in given.devices]
+        results = [evaluate(device, model, work / f"{n}-{device}", given) for n, device in enumerate(given.devices)]
     comparison = compare(*results)
     complete = all(result["exit_code"] == 0 for result in results)
     used = all(device in result["device_line"] for device, result in zip(given.devices, results, strict=True))

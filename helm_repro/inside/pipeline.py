@@ -178,9 +178,7 @@ def _run(helm: HelmProcess, settings: Settings, environ: Mapping[str, str], cred
     return code
 
 
-def _before_running(
-    helm: HelmProcess, settings: Settings, plan: Mapping[str, Any], credentials: Credentials
-) -> None:
+def _before_running(helm: HelmProcess, settings: Settings, plan: Mapping[str, Any], credentials: Credentials) -> None:
     helm.preload(plan["modules"])
     preflight.report(settings, preflight.preflight(helm, settings, plan, credentials))
 

@@ -68,6 +68,7 @@ def make_plan(
         "left_out": [{"entry", "reason"}], "entries": [{"conf": run entry for helm-run, "runs": [names],
         "shared": [names of its runs that a later entry gives]}],
         "unknown_models": [{"model", "similar"}]}``; with unknown models the rest is empty.
+        ``modules`` are those that the runs' first requests import.
     """
     from helm.benchmark.config_registry import (
         register_builtin_configs_from_helm_package,
@@ -75,6 +76,8 @@ def make_plan(
     )
     from helm.benchmark.presentation.run_entry import read_run_entries
     from helm.benchmark.runner import set_benchmark_output_path
+
+    from helm_repro.inside.warm import modules_for_requests
 
     register_builtin_configs_from_helm_package()
     register_configs_from_directory(local_path)
@@ -111,6 +114,10 @@ def make_plan(
             )
         if unavailable is None or include_unavailable:
             plan["entries"].append({"conf": dataclasses.asdict(explicit), "runs": names, "shared": []})
+    plan["modules"] = modules_for_requests(
+        (spec["run_spec"]["scenario_spec"]["class_name"], spec["run_spec"]["adapter_spec"]["model_deployment"])
+        for spec in plan["run_specs"]
+    )
     return plan
 
 

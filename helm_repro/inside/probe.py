@@ -13,7 +13,15 @@ from helm_repro.inside.clients import missing_package, remedy
 _PROMPT = "Reply with the word ok."
 _MAX_TOKENS = 16
 # Loading weights takes minutes; whether they load is found out when the run starts.
-_LOCAL_CLIENTS = ("huggingface", "vision_language", "audio_language", "image_generation", "simple_client", "megatron")
+_LOCAL_CLIENTS = (
+    "huggingface_client",
+    "huggingface_pipeline_client",
+    "vision_language",
+    "audio_language",
+    "image_generation",
+    "simple_client",
+    "megatron",
+)
 
 
 def probe(deployments: list[str], local_path: str) -> list[dict[str, Any]]:

@@ -53,7 +53,8 @@ class AnswerFile(KeyValueStore):  # type: ignore[misc]
         self._path = path
         self._mutex = threading.Lock()
         # Switching to WAL needs the file alone, so processes that start together take turns.
-        with byte_lock(Path(path).parent, path):
+        # By its name: suites with own models reach the same folder by other paths.
+        with byte_lock(Path(path).parent, Path(path).name):
             self._connection = sqlite3.connect(
                 path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )

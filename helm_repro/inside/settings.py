@@ -165,16 +165,16 @@ class _Source:
         value = self.given(name) or default
         if value is None:
             raise VariableError(name, "", "must be set")
-        if "\0" in value or any(ord(character) < 32 for character in value):
-            raise VariableError(name, repr(value), "must not hold control characters")
-        return value
+        return _printable(name, value)
 
     def optional(self, name: str) -> Optional[str]:
         """What was given, without a default."""
         return self.text(name) if self.given(name) else None
 
     def words(self, name: str) -> tuple[str, ...]:
-        return tuple(word for word in re.split(r"[,\s]+", self.text(name)) if word)
+        """A list; lines and tabs separate too, as in a compose file's block of text."""
+        listed = re.sub(r"[,\s]+", " ", self.given(name) or str(BY_NAME[name].default or ""))
+        return tuple(_printable(name, listed).split())
 
     def choice(self, name: str) -> str:
         value = self.text(name)
@@ -238,7 +238,7 @@ class _Source:
 
     def conf_path(self, here: Path) -> Path:
         """RUN_ENTRIES_CONF_PATH, or the leaderboard's own, or ORGANIZATION's (HELM's page, "Private Benchmarks")."""
-        organization = self.given("ORGANIZATION")
+        organization = self.optional("ORGANIZATION")
         default = self._board.leaderboard.get("organization")
         if organization is None or organization == default or self.given("RUN_ENTRIES_CONF_PATH"):
             return self.path("RUN_ENTRIES_CONF_PATH", here)
@@ -257,6 +257,12 @@ class _Source:
             if os.path.isfile(candidate):  # noqa: PTH113
                 return candidate.absolute()
         raise VariableError(name, value, f"no such file (looked in {here} and {self._board.directory})")
+
+
+def _printable(name: str, value: str) -> str:
+    if any(ord(character) < 32 for character in value):
+        raise VariableError(name, repr(value), "must not hold control characters")
+    return value
 
 
 def _number(name: str, value: str, most: int) -> int:

@@ -20,6 +20,7 @@ PRELOAD = {
     "warm": ("helm.benchmark.run", "helm_repro.inside.download_log"),
 }
 
+
 def run_command(settings: Settings, conf_path: Path) -> list[str]:
     """helm-run for the planned entries in ``conf_path``."""
     board = settings.board

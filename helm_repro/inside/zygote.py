@@ -10,6 +10,8 @@ right after import, as if it were a process of its own:
 * ``{"call": "module:function", "argument": {...}, "result": PATH}`` calls one of
   our functions and writes what it returns to PATH as JSON.
 
+* ``{"import": [modules]}`` imports in this process, for all that follow.
+
 The answer is ``{"status": N}``, N as in ``subprocess.Popen.returncode``.
 """
 
@@ -24,7 +26,7 @@ import os
 import signal
 import sys
 import traceback
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from helm_repro.inside.fast_yaml import use_libyaml
 from helm_repro.inside.parent_death import die_with
@@ -51,6 +53,10 @@ def main() -> None:
         importlib.import_module(module)
     for line in requests:
         request = json.loads(line)
+        if "import" in request:
+            importlib.import_module("helm_repro.inside.warm").import_for_requests(request["import"])
+            _answer(answers, 0)
+            continue
         sys.stdout.flush()
         gc.freeze()
         own = os.getpid()
@@ -60,9 +66,13 @@ def main() -> None:
             requests.close()
             answers.close()
             _run(request)
-        status = _import_until_it_ends(child, later)
-        answers.write(json.dumps({"status": os.waitstatus_to_exitcode(status)}) + "\n")
-        answers.flush()
+        status = _import_until_it_ends(child, later if "command" in request else [])
+        _answer(answers, os.waitstatus_to_exitcode(status))
+
+
+def _answer(answers: TextIO, status: int) -> None:
+    answers.write(json.dumps({"status": status}) + "\n")
+    answers.flush()
 
 
 def _import_until_it_ends(child: int, modules: list[str]) -> int:

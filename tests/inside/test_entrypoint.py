@@ -119,7 +119,7 @@ def test_sigterm_in_the_middle_of_a_run_leaves_no_process_and_can_be_continued(
     )
     journal = tmp_path / "data/benchmark_output/runs/my-suite/journal.jsonl"
     deadline = time.monotonic() + 120
-    while not (journal.exists() and '"done"' in journal.read_text()):
+    while not (journal.exists() and '"event": "done"' in journal.read_text()):
         assert time.monotonic() < deadline
         assert process.poll() is None
         time.sleep(0.1)
