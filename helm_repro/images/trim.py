@@ -52,7 +52,7 @@ RULES = (
     Rule("pyarrow/include", "headers for compiling against Arrow"),
     Rule("pyarrow/*flight*", "Arrow's network protocol; datasets and pandas read files"),
     Rule("pyarrow/_pyarrow_cpp_tests*", "tests"),
-    Rule("pyarrow/*substrait*", "query plans of other programs; datasets and pandas read files"),
+    Rule("pyarrow/_substrait*", "query plans of other programs; datasets and pandas read files"),
     Rule("pyarrow/libarrow_python*.so", "second copies under the name that compilers look for"),
     Rule("pyarrow/libarrow_python*.so.*.*", "third copies"),
     Rule("torch/include", "headers for compiling against PyTorch"),
