@@ -17,6 +17,9 @@ from helm_repro.results.suite_record import read_suite_record
 def print_scores(suite_path: Path) -> None:
     """Write a table with one line per run."""
     table = Table("Run", "Group", "Metric", "Split", "Score", "Instances", box=None)
+    # In a narrow terminal a name goes on in the next line; cut, runs could not be told apart.
+    for shown in table.columns:
+        shown.overflow = "fold"
     for column in (4, 5):
         table.columns[column].justify = "right"
     for score in read_scores(suite_path):
