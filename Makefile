@@ -55,6 +55,10 @@ test: setup ## Lint, types and all tests
 	.venv/bin/mypy
 	.venv/bin/pytest
 
+.PHONY: bench
+bench: setup ## Measure against plain HELM and write docs/benchmarks (a quarter of an hour)
+	.venv/bin/python -m benchmarks
+
 .PHONY: clean
 clean: ## Remove caches and environments, not results
 	rm -rf .venv .cache build

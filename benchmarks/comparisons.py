@@ -32,7 +32,6 @@ def _workload(place: Place, workload: Workload, repeats: int) -> dict[str, Any]:
     contenders: dict[str, Callable[[], Measured]] = {
         f"helm-run -n {IN_FLIGHT}": lambda: place.helm_run(IN_FLIGHT),
         f"ours, NUM_THREADS={IN_FLIGHT}": lambda: place.ours(IN_FLIGHT, "run"),
-        f"ours, NUM_THREADS={IN_FLIGHT} JOBS=4": lambda: place.ours(IN_FLIGHT, "run", JOBS="4"),
     }
     if _has_torch(place):
         contenders[f"MultiGPURunner, {CORES} × {IN_FLIGHT // CORES}"] = lambda: place.helm_run(

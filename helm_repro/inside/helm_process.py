@@ -99,9 +99,9 @@ class HelmProcess:
                 raise InsideError(f"{function} ended with {status}; the reason is above", ExitCode.CONFIGURATION)
             return json.loads(result.read_text(encoding="utf-8"))
 
-    def preload(self, modules: Sequence[str]) -> None:
-        """Import modules now, once for all commands and calls that follow."""
-        self._ask({"import": list(modules)})
+    def preload(self, modules: Sequence[str], meanwhile: Sequence[str]) -> None:
+        """Import modules now, once for all commands and calls that follow; others while calls run."""
+        self._ask({"import": list(modules), "meanwhile": list(meanwhile)})
 
     def pause(self, seconds: float) -> None:
         """Sleep, but end at once when a signal arrives.

@@ -19,15 +19,16 @@ def choose_jobs(asked: str, run_specs: Sequence[RunSpec]) -> int:
     """Number of processes.
 
     Args:
-        asked: a number, or ``auto``: as many as CPUs, at most ``MOST_AUTOMATIC_JOBS``, and
-            one if a model is computed on this machine, since each process would load it.
+        asked: a number, or ``auto``: two per CPU, since they mostly wait for the model, at most
+            ``MOST_AUTOMATIC_JOBS``, and one if a model is computed on this machine, since each
+            process would load it.
     """
     if asked != "auto":
         jobs = int(asked)
     elif any(_is_local(deployment) for deployment in {spec.adapter_spec.model_deployment for spec in run_specs}):
         jobs = 1
     else:
-        jobs = min(usable_cpus(), MOST_AUTOMATIC_JOBS)
+        jobs = min(2 * usable_cpus(), MOST_AUTOMATIC_JOBS)
     return max(1, min(jobs, len(run_specs)))
 
 

@@ -179,7 +179,7 @@ def _run(helm: HelmProcess, settings: Settings, environ: Mapping[str, str], cred
 
 
 def _before_running(helm: HelmProcess, settings: Settings, plan: Mapping[str, Any], credentials: Credentials) -> None:
-    helm.preload(plan["modules"])
+    helm.preload(plan["modules"], stages.NEEDED_LATER)
     preflight.report(settings, preflight.preflight(helm, settings, plan, credentials))
 
 

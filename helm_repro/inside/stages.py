@@ -20,6 +20,12 @@ PRELOAD = {
     "warm": ("helm.benchmark.run", "helm_repro.inside.download_log"),
 }
 
+# What HELM's basic metrics import (helm/benchmark/metrics/basic_metrics.py), in steps of less than a second.
+NEEDED_LATER = (
+    *("pyarrow", "pandas", "scipy.stats", "sklearn.linear_model", "nltk", "datasets"),
+    "helm.benchmark.metrics.basic_metrics",
+)
+
 
 def run_command(settings: Settings, conf_path: Path) -> list[str]:
     """helm-run for the planned entries in ``conf_path``."""

@@ -10,7 +10,8 @@ right after import, as if it were a process of its own:
 * ``{"call": "module:function", "argument": {...}, "result": PATH}`` calls one of
   our functions and writes what it returns to PATH as JSON.
 
-* ``{"import": [modules]}`` imports in this process, for all that follow.
+* ``{"import": [modules], "meanwhile": [modules]}`` imports in this process, for all that follow,
+  the second while it waits for calls.
 
 The answer is ``{"status": N}``, N as in ``subprocess.Popen.returncode``.
 """
@@ -51,10 +52,12 @@ def main() -> None:
     preload, later = (list(filter(None, argument.split(","))) for argument in sys.argv[4:6])
     for module in preload:
         importlib.import_module(module)
+    meanwhile: list[str] = []
     for line in requests:
         request = json.loads(line)
         if "import" in request:
             importlib.import_module("helm_repro.inside.warm").import_for_requests(request["import"])
+            meanwhile = request["meanwhile"]
             _answer(answers, 0)
             continue
         sys.stdout.flush()
@@ -66,7 +69,7 @@ def main() -> None:
             requests.close()
             answers.close()
             _run(request)
-        status = _import_until_it_ends(child, later if "command" in request else [])
+        status = _import_until_it_ends(child, later if "command" in request else meanwhile)
         _answer(answers, os.waitstatus_to_exitcode(status))
 
 
