@@ -27,6 +27,7 @@ def main() -> None:
     parser.add_argument("--only", action="append", choices=ALL, help="a comparison (repeatable; default: all)")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "benchmarks")
+    parser.add_argument("--note", help="what the reader should know of these rounds, such as other load")
     given = parser.parse_args()
 
     catalogue = load_catalogue(ROOT)
@@ -39,9 +40,10 @@ def main() -> None:
     file = given.output / "benchmarks.json"
     results = json.loads(file.read_text()) if file.exists() else {}
     results |= {
-        "machine": f"a {platform.machine()} machine with {CORES} cores",
+        "machine": f"an {platform.machine()} machine with {CORES} cores",
         "helm": catalogue.environments[smoke.environment].helm_version,
         "repeats": given.repeats,
+        **({"note": given.note} if given.note else {}),
     }
     with tempfile.TemporaryDirectory(prefix="helm-repro-bench-") as directory, serving() as server:
         board = write_board(catalogue, smoke, Path(directory, "board"))

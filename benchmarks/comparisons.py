@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from benchmarks.measure import Measured, Place
+from benchmarks.measure import CACHED, TOKENIZERS, Measured, Place
 from benchmarks.workloads import Workload, exams, generated
 
 LATENCY = 0.3
@@ -25,7 +25,14 @@ Contenders = Mapping[str, Callable[[], Measured]]
 def throughput(place: Place, repeats: int) -> dict[str, Any]:
     """(a) and (b): run a workload at equal requests in flight; time to the first request and to the end."""
     place.server.control(latency=LATENCY)
-    return {w.name: _workload(place, w, repeats) for w in (exams(8, 100), exams(57, 14), generated(100))}
+    results = {}
+    for place.tokenizer in TOKENIZERS:
+        for workload in (exams(8, 100), exams(57, 14), generated(100)):
+            result = _workload(place, workload, repeats)
+            title = f"{workload.title}, {place.tokenizer} tokenizer"
+            results[f"{workload.name}, {place.tokenizer} tokenizer"] = {**result, "title": title}
+    place.tokenizer = CACHED
+    return results
 
 
 def _workload(place: Place, workload: Workload, repeats: int) -> dict[str, Any]:

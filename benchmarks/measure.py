@@ -52,6 +52,15 @@ class Server:
         return answer
 
 
+CACHED = "cached"
+UNCACHED = "uncached"
+TOKENIZERS = {
+    CACHED: "a Hugging Face tokenizer, as most of HELM's models have; HELM caches its results like requests",
+    UNCACHED: "HELM's simple/tokenizer1, one token per character, which HELM does not cache",
+}
+"""Both are measured: our cache speeds up the first kind, and there is nothing to speed up in the second."""
+
+
 @contextmanager
 def serving() -> Iterator[Server]:
     command = [sys.executable, "-m", "tests.support.openai_server"]
@@ -74,15 +83,18 @@ class Place:
         self.conf = path / "run_entries.conf"
         self.instances = 10
         self.model = MODEL
+        self.tokenizer = CACHED
 
     def prepare(self, workload: Workload) -> None:
         """Empty the directory and write the workload and the model into it."""
         shutil.rmtree(self.path, ignore_errors=True)
         self.conf = workload.prepare(self.path)
         self.instances = workload.instances
-        # Most of HELM's models have a tokenizer of this kind, whose results HELM caches like requests.
-        tokenizer = write_tokenizer(self.path / "prod_env", WORDS)
-        write_model(self.path / "prod_env", self.server.base_url, tokenizer=tokenizer)
+        if self.tokenizer == CACHED:
+            tokenizer = write_tokenizer(self.path / "prod_env", WORDS)
+            write_model(self.path / "prod_env", self.server.base_url, tokenizer=tokenizer)
+        else:
+            write_model(self.path / "prod_env", self.server.base_url)
 
     def helm(self, *words: str) -> Measured:
         """Run one of HELM's own commands."""

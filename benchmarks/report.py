@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
+from benchmarks.measure import TOKENIZERS
+
 _COLOURS = ("#8a8a8a", "#1f6f5c", "#58a890", "#b5651d")
 
 
@@ -19,6 +21,8 @@ def write_report(results: Mapping[str, Any], directory: Path) -> None:
         "contenders take turns; compare within a table only. HELM "
         f"{results['helm']}, requests answered by a local server.",
     ]
+    if "note" in results:
+        lines += ["", results["note"]]
     if "throughput" in results:
         lines += _throughput(results["throughput"])
         (directory / "throughput.svg").write_text(_chart(results["throughput"]), encoding="utf-8")
@@ -34,7 +38,15 @@ def write_report(results: Mapping[str, Any], directory: Path) -> None:
 
 
 def _throughput(workloads: Mapping[str, Any]) -> list[str]:
-    lines = ["", "## Running, 0.3 s per request, at most 32 requests in flight", "", "![Seconds](throughput.svg)"]
+    lines = ["", "## Running, 0.3 s per request, at most 32 requests in flight", "", "![Seconds](throughput.svg)", ""]
+    lines += [
+        "The tokenizer decides the ratio, so every workload is measured with two:",
+        "",
+        *(f"* {name}: {what}" for name, what in TOKENIZERS.items()),
+        "",
+        "Each contender's floor is the greater of latency alone and half of *its own* CPU time, so a contender that",
+        "saves CPU time has the lower floor.",
+    ]
     for workload in workloads.values():
         baseline = next(iter(workload["contenders"].values()))
         lines += [
