@@ -5,6 +5,8 @@ ENGINE ?= auto
 STAGES ?= run,summarize
 PYTHON ?= python3
 PUBLISH ?= 127.0.0.1:8000
+# GPU=1: the leaderboard's gpu flavour.
+FLAVOUR := $(if $(filter-out 0,$(GPU)),--gpu)
 export MODELS_TO_RUN
 
 REPRO := .venv/bin/helm-repro
@@ -25,7 +27,7 @@ setup: .venv/.complete ## Create .venv with the helm-repro command in it
 
 .PHONY: run
 run: setup ## Run LEADERBOARD (smoke) with MODELS_TO_RUN and print its scores
-	@$(REPRO) run $(LEADERBOARD) --engine $(ENGINE) --stages $(STAGES)
+	@$(REPRO) run $(LEADERBOARD) --engine $(ENGINE) --stages $(STAGES) $(FLAVOUR)
 	@echo "To open the leaderboard: make serve$(if $(filter-out smoke,$(LEADERBOARD)), LEADERBOARD=$(LEADERBOARD))"
 
 .PHONY: serve
@@ -33,8 +35,8 @@ serve: setup ## Show HELM's page for the suite at http://localhost:8000
 	@$(REPRO) serve $(LEADERBOARD) --engine $(ENGINE) --publish $(PUBLISH) $(if $(SUITE_NAME),--suite $(SUITE_NAME))
 
 .PHONY: image
-image: setup ## Build the image helm-repro:LEADERBOARD
-	$(REPRO) image $(LEADERBOARD)
+image: setup ## Build the image helm-repro:LEADERBOARD (GPU=1: helm-repro:LEADERBOARD-gpu)
+	$(REPRO) image $(LEADERBOARD) $(FLAVOUR)
 
 .PHONY: images
 images: setup ## Build the images of all leaderboards

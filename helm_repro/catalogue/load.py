@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Optional, TypeVar
 
@@ -48,6 +48,21 @@ class Catalogue:
     def environment_of(self, leaderboard: Leaderboard) -> Environment:
         return self.environments[leaderboard.environment]
 
+    def gpu_flavour(self, leaderboard: Leaderboard) -> Leaderboard:
+        """The same leaderboard in an environment whose PyTorch runs models on a GPU.
+
+        Raises:
+            ConfigurationError: its environment has none.
+        """
+        environment = self.environment_of(leaderboard)
+        found = environment.id if environment.torch else environment.gpu
+        if found is None:
+            raise ConfigurationError(
+                f"--gpu: {leaderboard.id} has no gpu flavour: images/{environment.id}/environment.yaml says neither "
+                "torch: true nor gpu: ENVIRONMENT"
+            )
+        return leaderboard.model_copy(update={"environment": found, "flavour": "gpu"})
+
     def folder(self, leaderboard: Leaderboard) -> Path:
         return self.root / "leaderboards" / leaderboard.id
 
@@ -82,9 +97,26 @@ def load_catalogue(root: Optional[Path] = None) -> Catalogue:
                 f"leaderboards/{leaderboard.id}/leaderboard.yaml: environment: {leaderboard.environment!r} "
                 f"is not a folder of images/, allowed: {', '.join(environments)}"
             )
+        if leaderboard.flavour:
+            problems.append(f"leaderboards/{leaderboard.id}/leaderboard.yaml: flavour: is not for this file")
+    problems += _wrong_gpu_environments(environments)
     if problems:
         raise ConfigurationError("\n".join(problems))
     return Catalogue(root, leaderboards, environments)
+
+
+def _wrong_gpu_environments(environments: Mapping[str, Environment]) -> Iterator[str]:
+    for environment in environments.values():
+        if environment.gpu is None or environment.torch:
+            continue
+        where = f"images/{environment.id}/environment.yaml: gpu: {environment.gpu!r}"
+        other = environments.get(environment.gpu)
+        if other is None:
+            yield f"{where} is not a folder of images/, allowed: {', '.join(environments)}"
+        elif not other.torch:
+            yield f"{where} has no PyTorch (torch: true)"
+        elif other.helm_commit != environment.helm_commit:
+            yield f"{where} has HELM {other.helm_version}, not {environment.helm_version}"
 
 
 def _read_all(

@@ -128,6 +128,14 @@ class Leaderboard(_Strict):
     organization: Optional[str] = Field(
         default=None, description="default of ORGANIZATION, where the conf's name ends in an organization's"
     )
+    flavour: Optional[Literal["gpu"]] = Field(
+        default=None, description="what Catalogue.gpu_flavour has made of it; leaderboard.yaml never states it"
+    )
+
+    @property
+    def tag(self) -> str:
+        """What its image is called, after the repository and a colon."""
+        return f"{self.id}-{self.flavour}" if self.flavour else self.id
 
 
 class Environment(_Strict):
@@ -145,6 +153,9 @@ class Environment(_Strict):
     build_constraints: list[str] = Field(default_factory=list, description="for packages built from source")
     exclude_newer: datetime.date = Field(description="resolve as of this day")
     torch: bool = Field(default=False, description="whether run specs or metrics need PyTorch")
+    gpu: Optional[Identifier] = Field(
+        default=None, description="environment that takes its place in the gpu flavour; one with PyTorch is its own"
+    )
     build_packages: list[str] = Field(default_factory=list, description="Debian packages of the build stage only")
     system_packages: list[str] = Field(default_factory=list, description="Debian packages of the final image")
     schema_flag: str = Field(default="--schema-path", description="helm-summarize's flag for the schema file")

@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 
 from helm_repro.catalogue import load_catalogue
+from helm_repro.cli.gpu_option import chosen_board, gpu_option
 from helm_repro.cli.scores_verb import print_scores
 from helm_repro.engines import choose
 from helm_repro.engines.request import Engine, RunRequest
@@ -34,6 +35,7 @@ _PASSED_ON = tuple(name for name in BY_NAME if name not in ("DATA_DIR", "SERVER_
 @click.option("-e", "assignments", multiple=True, metavar="NAME=VALUE", help="Variable for the entrypoint.")
 @click.option("--output", type=click.Path(path_type=Path), default=Path("output"), show_default=True)
 @click.option("--publish", default="127.0.0.1:8000", show_default=True, help="Host address of the server stage.")
+@gpu_option()
 @click.option("--quiet", is_flag=True, help="HELM's output only into the log file.")
 def command(
     leaderboard: str,
@@ -44,6 +46,7 @@ def command(
     assignments: tuple[str, ...],
     output: Path,
     publish: str,
+    gpu: bool,
     quiet: bool,
 ) -> None:
     """Run LEADERBOARD: its stages, with results below the output folder.
@@ -51,7 +54,7 @@ def command(
     Variables of the entrypoint are taken from the environment and from -e.
     """
     catalogue = load_catalogue()
-    board = catalogue.leaderboard(leaderboard)
+    board = chosen_board(catalogue, leaderboard, gpu)
     variables = gather_variables(models, assignments)
     words = tuple(stages.split(",")) if stages else ()
     chosen = set(words or variables.get("STAGES", "run,summarize,server").replace(",", " ").split())
@@ -96,10 +99,11 @@ def ask_entrypoint(
     engine: str,
     assignments: tuple[str, ...],
     output: Path,
+    gpu: bool = False,
 ) -> int:
     """Run one of the entrypoint's commands; its answer goes to standard output, the log to standard error."""
     catalogue = load_catalogue()
-    board = catalogue.leaderboard(leaderboard)
+    board = chosen_board(catalogue, leaderboard, gpu)
     variables = gather_variables(models, assignments)
     ready = choose.prepared_engine(engine, catalogue, board, _say)
     request = RunRequest(catalogue, board, words, variables, output)

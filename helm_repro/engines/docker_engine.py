@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
+import re
 import signal
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 import docker
-from docker.errors import DockerException, ImageNotFound
+from docker.errors import APIError, DockerException, ImageNotFound
+from docker.types import DeviceRequest
 
 from helm_repro.catalogue import Catalogue, Leaderboard
 from helm_repro.catalogue.render import inputs_sha256
 from helm_repro.engines.request import RunRequest, Write
 from helm_repro.errors import EngineError
 from helm_repro.images import bake
+from helm_repro.images.definition import Options
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -26,6 +30,8 @@ INPUTS_LABEL = "io.github.helm-repro.inputs"
 _PATH_VARIABLES = ("RUN_ENTRIES_CONF_PATH", "SCHEMA_PATH", "LOCAL_MODEL_PATH", "GOOGLE_APPLICATION_CREDENTIALS")
 # HELM's stages get a few seconds to end; Docker's own default is 10.
 _STOP_SECONDS = 8
+# What Docker says, in its several versions, where NVIDIA's container toolkit or the driver is not installed.
+_NO_GPU = re.compile(r"could not select device driver|GPU vendor|CDI device|nvidia", re.IGNORECASE)
 
 
 class DockerEngine:
@@ -47,7 +53,8 @@ class DockerEngine:
             image = self._client.images.get(image_name(leaderboard))
             if image.labels.get(INPUTS_LABEL) == expected:
                 return
-        bake.build(catalogue, [leaderboard.id])
+        options = dataclasses.replace(Options.from_environment(), gpu=leaderboard.flavour == "gpu")
+        bake.build(catalogue, [leaderboard.id], options)
 
     def run(self, request: RunRequest, write: Write, write_error: Optional[Write] = None) -> int:
         """Run a container that is removed afterwards, whatever happens."""
@@ -57,31 +64,56 @@ class DockerEngine:
         if request.publish:
             variables |= {"PORT": "8000", "SERVER_HOST": "0.0.0.0"}
             ports = {"8000/tcp": request.publish}
-        container = self._client.containers.create(
-            image_name(request.leaderboard),
-            list(request.words),
-            environment={**variables, "DATA_DIR": "/data"},
-            volumes={str(request.output.absolute()): {"bind": "/data", "mode": "rw"}, **mounts},
+        options: dict[str, Any] = {
+            "image": image_name(request.leaderboard),
+            "command": list(request.words),
+            "environment": {**variables, "DATA_DIR": "/data"},
+            "volumes": {str(request.output.absolute()): {"bind": "/data", "mode": "rw"}, **mounts},
             # A model server on this machine is http://host.docker.internal:PORT from inside.
-            extra_hosts={"host.docker.internal": "host-gateway"},
-            user=f"{os.getuid()}:{os.getgid()}",
-            ports=ports,
-            labels={"helm-repro.leaderboard": request.leaderboard.id},
-        )
+            "extra_hosts": {"host.docker.internal": "host-gateway"},
+            "user": f"{os.getuid()}:{os.getgid()}",
+            "ports": ports,
+            "labels": {"helm-repro.leaderboard": request.leaderboard.id},
+        }
+        if request.leaderboard.flavour != "gpu":
+            return self._run(options, write, write_error or write)
+        try:
+            # As `docker run --gpus all`.
+            every_gpu = DeviceRequest(count=-1, capabilities=[["gpu"]])
+            return self._run({**options, "device_requests": [every_gpu]}, write, write_error or write)
+        except _NoGpuError:
+            (write_error or write)(b"helm-repro: docker has no GPU to give; models in the container run on the CPU\n")
+            return self._run(options, write, write_error or write)
+
+    def _run(self, options: Mapping[str, Any], write: Write, write_error: Write) -> int:
+        container = self._client.containers.create(**options)
         try:
             streams = container.attach(stream=True, demux=True)
-            container.start()
+            _start(container, "device_requests" in options)
             with _signals_stop(container):
                 for output, error in streams:
                     if output:
                         write(output)
                     if error:
-                        (write_error or write)(error)
+                        write_error(error)
                 return int(container.wait()["StatusCode"])
         except DockerException as error:
             raise EngineError(f"docker: {' '.join(str(error).split())[:400]}") from error
         finally:
             container.remove(force=True)
+
+
+class _NoGpuError(Exception):
+    """Docker cannot give a container a GPU; nothing has run."""
+
+
+def _start(container: Container, with_gpu: bool) -> None:
+    try:
+        container.start()
+    except APIError as error:
+        if with_gpu and _NO_GPU.search(str(error)):
+            raise _NoGpuError from error
+        raise
 
 
 def _with_mounted_paths(given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
@@ -97,7 +129,7 @@ def _with_mounted_paths(given: Mapping[str, str]) -> tuple[dict[str, str], dict[
 
 def image_name(leaderboard: Leaderboard) -> str:
     """The image that ``make image`` builds for a board."""
-    return f"helm-repro:{leaderboard.id}"
+    return f"helm-repro:{leaderboard.tag}"
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from helm_repro.catalogue import Catalogue
 from helm_repro.catalogue.render import write_board
 from helm_repro.errors import EngineError
 from helm_repro.images.base_image import BASE_IMAGE_PYTHON, BASE_IMAGE_TAG
-from helm_repro.images.definition import BOARDS, Options, base_image, definition, image_name
+from helm_repro.images.definition import BOARDS, Options, base_image, boards_of, definition, image_name
 
 # Docker takes these arguments in every build and keeps them out of the image and its history:
 # https://docs.docker.com/build/building/variables/#pre-defined-build-arguments
@@ -32,18 +32,18 @@ def build(
     BuildKit's own progress goes to standard error.
 
     Raises:
-        ConfigurationError: an id or the catalogue is wrong.
+        ConfigurationError: an id or the catalogue is wrong, or a leaderboard has no gpu flavour.
         EngineError: Docker with buildx is missing, no base image can be had, or the build failed.
     """
     options = options or Options.from_environment()
-    boards = [catalogue.leaderboard(identifier) for identifier in dict.fromkeys(ids)]
+    boards = boards_of(catalogue, ids, options.gpu)
     _require_buildx()
     bases = {base_image(catalogue.environment_of(board), options): catalogue.environment_of(board) for board in boards}
     for base, environment in bases.items():
         if not _at_hand(base):
             options = _without_registry(base, environment.python, options, say)
     for board in boards:
-        write_board(catalogue, board, catalogue.root / BOARDS / board.id)
+        write_board(catalogue, board, catalogue.root / BOARDS / board.tag)
     run_bake(catalogue, [board.id for board in boards], options)
     return [image_name(board, options) for board in boards]
 

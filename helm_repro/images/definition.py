@@ -42,6 +42,7 @@ class Options:
         index_variable: environment variable that holds the address of a package index.
         repository: name that tags are made of, with a registry's host to push.
         push: push instead of loading into Docker, with SBOM and provenance.
+        gpu: the leaderboards' gpu flavours.
     """
 
     base_image: Optional[str] = None
@@ -49,6 +50,7 @@ class Options:
     index_variable: Optional[str] = None
     repository: str = "helm-repro"
     push: bool = False
+    gpu: bool = False
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Options:
@@ -69,14 +71,24 @@ class Options:
         )
 
 
+def boards_of(catalogue: Catalogue, ids: Iterable[str], gpu: bool) -> list[Leaderboard]:
+    """Leaderboards by id, each once, in their gpu flavour if that is wanted.
+
+    Raises:
+        ConfigurationError: an id is not in the catalogue, or that leaderboard has no such flavour.
+    """
+    boards = [catalogue.leaderboard(identifier) for identifier in dict.fromkeys(ids)]
+    return [catalogue.gpu_flavour(board) for board in boards] if gpu else boards
+
+
 def definition(catalogue: Catalogue, ids: Iterable[str], options: Options) -> dict[str, Any]:
     """The bake definition for some leaderboards.
 
     Raises:
-        ConfigurationError: an id is not in the catalogue, or its environment has no lock.
+        ConfigurationError: as :func:`boards_of`, or an environment has no lock.
     """
-    boards = [catalogue.leaderboard(identifier) for identifier in dict.fromkeys(ids)]
-    targets = {_target_name(board.id): _target(catalogue, board, options) for board in boards}
+    boards = boards_of(catalogue, ids, options.gpu)
+    targets = {_target_name(board.tag): _target(catalogue, board, options) for board in boards}
     linked: dict[str, Any] = {}
     for board in boards:
         environment = catalogue.environment_of(board)
@@ -95,7 +107,7 @@ def _target_name(identifier: str) -> str:
 
 def image_name(leaderboard: Leaderboard, options: Options) -> str:
     """The tag a leaderboard's image gets."""
-    return f"{options.repository}:{leaderboard.id}"
+    return f"{options.repository}:{leaderboard.tag}"
 
 
 def base_image(environment: Environment, options: Options) -> str:
@@ -112,7 +124,7 @@ def _target(catalogue: Catalogue, leaderboard: Leaderboard, options: Options) ->
     build = _build(environment, options)
     return {
         **build,
-        "contexts": {"board": (BOARDS / leaderboard.id).as_posix(), **build["contexts"]},
+        "contexts": {"board": (BOARDS / leaderboard.tag).as_posix(), **build["contexts"]},
         "labels": labels(catalogue, leaderboard),
         "tags": [image_name(leaderboard, options)],
         "output": ["type=registry" if options.push else "type=docker"],

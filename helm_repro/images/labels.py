@@ -24,6 +24,7 @@ def labels(catalogue: Catalogue, leaderboard: Leaderboard) -> dict[str, str]:
     ours = {
         "leaderboard": leaderboard.id,
         "environment": environment.id,
+        "flavour": leaderboard.flavour or "default",
         "status": leaderboard.status,
         "helm_version": environment.helm_version,
         "helm_commit": environment.helm_commit,
@@ -41,7 +42,7 @@ def labels(catalogue: Catalogue, leaderboard: Leaderboard) -> dict[str, str]:
         "version": helm_repro.__version__,
     }
     return {
-        "org.opencontainers.image.title": f"helm-repro {leaderboard.id}",
+        "org.opencontainers.image.title": f"helm-repro {leaderboard.tag}",
         "org.opencontainers.image.description": f"{leaderboard.title}: {leaderboard.summary}",
         "org.opencontainers.image.version": environment.helm_version,
         "org.opencontainers.image.licenses": "Apache-2.0",

@@ -42,6 +42,12 @@ CLASSES: tuple[FailureClass, ...] = (
         "give the container more memory or lower JOBS and NUM_THREADS, then run the same command again",
     ),
     FailureClass(
+        "no GPU",
+        r"no GPU is visible|No CUDA GPUs are available|Torch not compiled with CUDA|Found no NVIDIA driver",
+        ExitCode.CONFIGURATION,
+        "start the container with --gpus all, or set MODEL_DEVICE=auto for the CPU",
+    ),
+    FailureClass(
         "authentication",
         r"\b401\b|AuthenticationError|invalid[ _]api[ _]key|incorrect api key|Unauthorized|api_key client option must be"
         r"|ApiKey not set|API key was not set|could not resolve authentication|DefaultCredentialsError"

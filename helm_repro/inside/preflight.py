@@ -161,6 +161,8 @@ def _models(
             kind = "model" if judge is None else "judge"
             code = failure.exit_code if failure is not failures.OTHER else ExitCode.API
             yield Problem(f"{kind} {result['deployment']}", credentials.redact(message), code, warning=passing)
+        elif result["skipped"]:
+            say("preflight", f"{result['model']} {result['skipped']}")
         elif result["text"] is not None:
             say("preflight", f"{result['model']} answers {result['text']!r}")
 

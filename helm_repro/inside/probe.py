@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Any, Optional
 
 from helm_repro.inside.clients import missing_package, remedy
+from helm_repro.inside.device import device
+from helm_repro.inside.huggingface import CLIENT
 
 _PROMPT = "Reply with the word ok."
 _MAX_TOKENS = 16
@@ -29,7 +31,7 @@ def probe(deployments: list[str], local_path: str) -> list[dict[str, Any]]:
 
     Returns:
         Per deployment ``{"model", "deployment", "text", "error", "skipped"}``: one of ``text`` (the answer's first
-        characters), ``error`` (why there is none) and ``skipped`` (why it was not asked) is set.
+        characters), ``error`` (why there is none) and ``skipped`` (why it was not asked, and where it will be) is set.
     """
     from helm.benchmark.config_registry import (
         register_builtin_configs_from_helm_package,
@@ -55,13 +57,20 @@ def probe(deployments: list[str], local_path: str) -> list[dict[str, Any]]:
             if missing := missing_package(deployment):
                 result["error"] = f"No module named {missing!r}: {remedy(missing)}"
             elif any(name in client for name in _LOCAL_CLIENTS):
-                result["skipped"] = "runs in this container"
+                result["skipped"] = f"runs in this container{_where(found)}"
             else:
                 result["text"], result["error"] = _ask(result["model"], deployment, local_path)
         except Exception as error:
             result["error"] = f"{type(error).__name__}: {error}"
         results.append(result)
     return results
+
+
+def _where(deployment: Any) -> str:
+    """The device, for those clients that choose as HuggingFaceClient does."""
+    if deployment.client_spec.class_name.strip() != CLIENT:
+        return ""
+    return f", on {device(deployment.client_spec.args or {})}"
 
 
 def _ask(model: str, deployment: str, local_path: str) -> tuple[Optional[str], Optional[str]]:

@@ -128,3 +128,20 @@ def test_the_default_base_image_has_the_environments_python(catalogue: Catalogue
     assert arguments["BASE_IMAGE"] == "python:3.11-slim-bookworm"
     own = definition(catalogue, ["smoke"], Options(base_image="base:1"))["target"]["smoke"]["args"]
     assert own == {**arguments, "BASE_IMAGE": "base:1"}
+
+
+def test_gpu_flavours_have_names_of_their_own_and_share_the_layers_of_pytorch(catalogue: Catalogue) -> None:
+    targets = definition(catalogue, ["lite", "torr", "safety", "vhelm"], Options(gpu=True))["target"]
+    assert {name: target["args"]["ENVIRONMENT"] for name, target in targets.items() if "tags" in target} == {
+        "lite-gpu": "helm-0.5.16-gpu",
+        "torr-gpu": "helm-0.5.16-gpu",
+        "safety-gpu": "helm-0.5.15-gpu",
+        "vhelm-gpu": "helm-0.5.16-vlm",
+    }
+    assert targets["lite-gpu"]["tags"] == ["helm-repro:lite-gpu"]
+    assert targets["lite-gpu"]["labels"][PREFIX + "flavour"] == "gpu"
+    assert targets["lite-gpu"]["labels"][PREFIX + "leaderboard"] == "lite"
+    contexts = targets["lite-gpu"]["contexts"]
+    assert contexts.pop("board") == "build/boards/lite-gpu"
+    for name in ("torr-gpu", "safety-gpu", "vhelm-gpu"):
+        assert {**targets[name]["contexts"], **contexts} == targets[name]["contexts"]

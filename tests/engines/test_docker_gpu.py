@@ -1,0 +1,97 @@
+"""``--gpu`` on Docker, with a stand-in for Docker: what is asked of it, and what follows when it has no GPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+from docker.errors import APIError
+
+from helm_repro.catalogue import Catalogue, Leaderboard
+from helm_repro.engines.docker_engine import DockerEngine
+from helm_repro.engines.request import RunRequest
+from helm_repro.errors import EngineError
+
+
+class _Docker:
+    """A client whose containers cannot start with a GPU, for the given reason."""
+
+    def __init__(self, refusal: str | None):
+        self.containers = self
+        self.created: list[dict[str, Any]] = []
+        self.removed = 0
+        self._refusal = refusal
+
+    def ping(self) -> None:
+        pass
+
+    def create(self, **options: Any) -> _Docker:
+        self.created.append(options)
+        return self
+
+    def attach(self, **_: Any) -> list[tuple[bytes, None]]:
+        return [(b"done\n", None)]
+
+    def start(self) -> None:
+        if self._refusal and "device_requests" in self.created[-1]:
+            raise APIError(self._refusal)
+
+    def wait(self) -> dict[str, int]:
+        return {"StatusCode": 0}
+
+    def remove(self, force: bool) -> None:
+        self.removed += 1
+
+
+def _run(monkeypatch: pytest.MonkeyPatch, client: _Docker, request: RunRequest) -> bytes:
+    monkeypatch.setattr(docker, "from_env", lambda: client)
+    written = bytearray()
+    assert DockerEngine().run(request, written.extend) == 0
+    assert client.removed == len(client.created)
+    return bytes(written)
+
+
+@pytest.fixture
+def board(catalogue: Catalogue) -> Leaderboard:
+    return catalogue.gpu_flavour(catalogue.leaderboards["smoke"])
+
+
+def test_all_gpus_are_asked_for(monkeypatch, catalogue, board, tmp_path: Path) -> None:
+    client = _Docker(None)
+    _run(monkeypatch, client, RunRequest(catalogue, board, ("run",), {}, tmp_path))
+    (options,) = client.created
+    assert options["image"] == "helm-repro:smoke-gpu"
+    (asked,) = options["device_requests"]
+    assert (asked.count, asked.capabilities) == (-1, [["gpu"]])
+
+
+def test_the_default_flavour_asks_for_none(monkeypatch, catalogue, tmp_path: Path) -> None:
+    client = _Docker("never")
+    _run(monkeypatch, client, RunRequest(catalogue, catalogue.leaderboards["smoke"], ("run",), {}, tmp_path))
+    (options,) = client.created
+    assert options["image"] == "helm-repro:smoke"
+    assert "device_requests" not in options
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        'could not select device driver "" with capabilities: [[gpu]]',
+        "failed to discover GPU vendor from CDI: no known GPU vendor found",
+        "nvidia-container-cli: initialization error: nvml error: driver not loaded",
+    ],
+)
+def test_without_a_gpu_it_says_so_and_runs_on_the_cpu(monkeypatch, catalogue, board, tmp_path: Path, refusal) -> None:
+    client = _Docker(refusal)
+    written = _run(monkeypatch, client, RunRequest(catalogue, board, ("run",), {}, tmp_path))
+    assert written == b"helm-repro: docker has no GPU to give; models in the container run on the CPU\ndone\n"
+    assert len(client.created) == 2
+
+
+def test_any_other_refusal_is_an_error(monkeypatch, catalogue, board, tmp_path: Path) -> None:
+    client = _Docker("no such image")
+    with pytest.raises(EngineError, match="no such image"):
+        _run(monkeypatch, client, RunRequest(catalogue, board, ("run",), {}, tmp_path))
+    assert len(client.created) == client.removed == 1
