@@ -28,14 +28,23 @@ _PACKAGE_PARENT = Path(__file__).parents[2]
 
 
 class HelmProcess:
-    """Start with ``preload`` modules importing in the background; use as a context manager.
+    """Use as a context manager; the process is there from :meth:`start` on, or else from the first request."""
 
-    Args:
-        later: modules to import while HELM's commands run.
-    """
-
-    def __init__(self, preload: Sequence[str], directory: Path, environ: Mapping[str, str], later: Sequence[str] = ()):
+    def __init__(self, directory: Path, environ: Mapping[str, str]):
+        self._directory = directory
+        self._environ = {**environ, "PYTHONPATH": _python_path(environ), "PYTHONSAFEPATH": "1"}
         self._stopped_by: Optional[int] = None
+        self._process: Optional[subprocess.Popen[bytes]] = None
+
+    def start(self, preload: Sequence[str], later: Sequence[str] = ()) -> None:
+        """Start importing in the background; does nothing in a process that is there already.
+
+        Args:
+            preload: modules to import before the first request.
+            later: modules to import while HELM's commands run.
+        """
+        if self._process is not None:
+            return
         request_read, request_write = os.pipe()
         answer_read, answer_write = os.pipe()
         self._process = subprocess.Popen(
@@ -45,8 +54,8 @@ class HelmProcess:
                 *(",".join(preload), ",".join(later)),
             ],
             pass_fds=(request_read, answer_write),
-            cwd=directory,
-            env={**environ, "PYTHONPATH": _python_path(environ), "PYTHONSAFEPATH": "1"},
+            cwd=self._directory,
+            env=self._environ,
             stdin=subprocess.DEVNULL,
             # A group of its own, so that one signal reaches HELM and whatever HELM started.
             start_new_session=True,
@@ -70,8 +79,9 @@ class HelmProcess:
         for signum, handler in self._previous.items():
             signal.signal(signum, handler)
         self._signal_group(signal.SIGKILL)
-        self._process.wait()
-        self._answers.close()
+        if self._process is not None:
+            self._process.wait()
+            self._answers.close()
 
     def command(self, argv: Sequence[str], listen_on: Optional[str] = None) -> int:
         """Run one of HELM's console commands and return its exit status.
@@ -116,6 +126,7 @@ class HelmProcess:
 
     def _ask(self, request: Mapping[str, object]) -> int:
         self._raise_if_stopped()
+        self.start(())
         try:
             self._requests.write(json.dumps(request) + "\n")
             self._requests.flush()
@@ -124,7 +135,7 @@ class HelmProcess:
             answer = ""
         self._raise_if_stopped()
         if not answer:
-            status = self._process.wait()
+            status = self._process.wait() if self._process else 0
             killed = " (killed: out of memory?)" if status == -signal.SIGKILL else ""
             raise InsideError(f"HELM's process ended with {status}{killed}", ExitCode.PARTIAL)
         return int(json.loads(answer)["status"])
@@ -142,6 +153,8 @@ class HelmProcess:
             raise Stopped(self._stopped_by)
 
     def _signal_group(self, signum: int) -> None:
+        if self._process is None:
+            return
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signum)
 

@@ -20,6 +20,7 @@ from helm_repro.inside import (
     outcome,
     own_data,
     own_models,
+    plan_cache,
     preflight,
     run_stage,
     sharding,
@@ -32,6 +33,7 @@ from helm_repro.inside.helm_process import HelmProcess
 from helm_repro.inside.log import say
 from helm_repro.inside.settings import Settings
 from helm_repro.inside.stage import run_stage_command
+from helm_repro.inside.suite import looks_complete
 from helm_repro.inside.suite_lock import locked
 
 
@@ -45,13 +47,14 @@ def run_stages(settings: Settings, as_json: bool = False, environ: Mapping[str, 
     prepare(settings)
     credentials = read_credentials(environ, settings.local_path)
     code = ExitCode.OK
-    with open_helm(settings, settings.stages, environ, credentials) as helm:
+    with helm_process(settings, environ, credentials) as helm:
         if "run" in settings.stages:
             if settings.resume == "new-suite":
                 settings = settings.with_suite(identity.free_suite_name(settings))
             settings.suite_path.mkdir(parents=True, exist_ok=True)
             with locked(settings.suite_path, settings.part):
                 code = _run(helm, settings, environ, credentials)
+        start(helm, settings, [stage for stage in settings.stages if stage != "run"])
         if "summarize" in settings.stages:
             summarized = _summarize(helm, settings)
             code = code or summarized
@@ -89,17 +92,27 @@ def open_helm(
     settings: Settings, wanted: Sequence[str], environ: Mapping[str, str], credentials: Credentials
 ) -> Iterator[HelmProcess]:
     """A HELM process that preloads what the wanted stages need and holds the keys."""
-    modules = [*stages.PRELOAD[wanted[0]]] if wanted else []
-    later = [module for stage in wanted[1:] for module in stages.PRELOAD[stage]]
+    with helm_process(settings, environ, credentials) as helm:
+        start(helm, settings, wanted)
+        yield helm
+
+
+def helm_process(settings: Settings, environ: Mapping[str, str], credentials: Credentials) -> HelmProcess:
+    """The process that will hold HELM and the keys, not started."""
     keys = credentials.helm_environment(own_models.helm_keys(settings, credentials))
     base_url = settings.endpoint.base_url if settings.endpoint else None
     caches = offline.environment(settings.prod_env / "cache", environ, settings.offline, base_url)
-    if settings.offline:
-        modules.insert(0, "helm_repro.inside.offline_guard")
     # The runner has no flag for it (see parallel_runner).
     jobs = {"JOBS": "auto" if settings.jobs is None else str(settings.jobs)}
-    with HelmProcess(modules, settings.data_dir, {**environ, **caches, **keys, **jobs}, later) as helm:
-        yield helm
+    return HelmProcess(settings.data_dir, {**environ, **caches, **keys, **jobs})
+
+
+def start(helm: HelmProcess, settings: Settings, wanted: Sequence[str]) -> None:
+    """Let it preload what the first of these stages needs, and what the others need while that one runs."""
+    if wanted:
+        guard = ["helm_repro.inside.offline_guard"] if settings.offline else []
+        later = [module for stage in wanted[1:] for module in stages.PRELOAD[stage]]
+        helm.start([*guard, *stages.PRELOAD[wanted[0]]], later)
 
 
 def make_plan(helm: HelmProcess, settings: Settings) -> dict[str, Any]:
@@ -109,22 +122,30 @@ def make_plan(helm: HelmProcess, settings: Settings) -> dict[str, Any]:
         InsideError: a model is unknown, or no run spec can be constructed.
     """
     own_models.register(settings)
-    plan: dict[str, Any] = helm.call(
-        "helm_repro.inside.plan:make_plan",
-        conf_path=str(settings.conf_path),
-        models=list(settings.models),
-        priority=settings.priority,
-        max_eval_instances=settings.max_eval_instances,
-        num_train_trials=settings.num_train_trials,
-        output_path=str(settings.output_path),
-        local_path=str(settings.local_path),
-        model_groups=settings.model_groups,
-        include_unavailable=settings.include_unavailable,
-        leaderboard=dict(settings.board.leaderboard),
-        data_paths=own_data.data_paths(settings.board.leaderboard),
-        reasoning_models=settings.reasoning_models,
-        substitutes=sorted(set(judges.substitutes(settings).values())),
-    )
+    return _ask_for_plan(helm, settings, plan_arguments(settings))
+
+
+def plan_arguments(settings: Settings) -> dict[str, Any]:
+    """What :func:`helm_repro.inside.plan.make_plan` is called with."""
+    return {
+        "conf_path": str(settings.conf_path),
+        "models": list(settings.models),
+        "priority": settings.priority,
+        "max_eval_instances": settings.max_eval_instances,
+        "num_train_trials": settings.num_train_trials,
+        "output_path": str(settings.output_path),
+        "local_path": str(settings.local_path),
+        "model_groups": settings.model_groups,
+        "include_unavailable": settings.include_unavailable,
+        "leaderboard": dict(settings.board.leaderboard),
+        "data_paths": own_data.data_paths(settings.board.leaderboard),
+        "reasoning_models": settings.reasoning_models,
+        "substitutes": sorted(set(judges.substitutes(settings).values())),
+    }
+
+
+def _ask_for_plan(helm: HelmProcess, settings: Settings, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    plan: dict[str, Any] = helm.call("helm_repro.inside.plan:make_plan", **arguments)
     for unknown in plan["unknown_models"]:
         similar = f"; did you mean {' or '.join(unknown['similar'])}?" if unknown["similar"] else ""
         raise VariableError(
@@ -157,8 +178,17 @@ def wanted_runs(settings: Settings, plan: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _run(helm: HelmProcess, settings: Settings, environ: Mapping[str, str], credentials: Credentials) -> ExitCode:
-    plan = make_plan(helm, settings)
+    own_models.register(settings)
+    arguments = plan_arguments(settings)
+    key = plan_cache.digest(settings, arguments)
+    kept = plan_cache.read(settings.suite_path, key)
+    # A suite that is complete needs no HELM to find that out.
+    if kept is None or not looks_complete(settings.suite_path, wanted_runs(settings, kept)):
+        start(helm, settings, settings.stages)
+    plan = kept or _ask_for_plan(helm, settings, arguments)
     identity.claim(settings)
+    if kept is None:
+        plan_cache.keep(settings.suite_path, key, plan)
     plan, wanted = sharding.part_of(settings, plan, wanted_runs(settings, plan))
     outcome.say_plan(settings, plan)
     record = outcome.Record(settings, environ, credentials, plan)

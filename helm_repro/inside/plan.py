@@ -77,6 +77,7 @@ def make_plan(
     from helm.benchmark.presentation.run_entry import read_run_entries
     from helm.benchmark.runner import set_benchmark_output_path
 
+    from helm_repro.inside.lookups import remembered
     from helm_repro.inside.warm import modules_for_requests
 
     register_builtin_configs_from_helm_package()
@@ -91,29 +92,34 @@ def make_plan(
 
     entries = [Entry(e.description, e.priority, e.groups) for e in read_run_entries([conf_path]).entries]
     entries = [entry for entry in entries if entry.priority is None or entry.priority <= priority]
-    rule = leaderboard.get("any_model")
-    for entry, model, reason in _per_model(entries, models, model_groups, rule, reasoning_models):
-        if reason:
-            plan["left_out"].append({"entry": entry.description, "reason": reason})
-            continue
-        explicit = entry.with_model(model).with_groups(leaderboard.get("entry_groups", {})).with_data_path(data_paths)
-        try:
-            run_specs = _construct(explicit, model, max_eval_instances, num_train_trials)
-        except Exception as error:
-            plan["failed"].append({"entry": entry.description, "reason": _one_line(error)})
-            continue
-        if not run_specs:
-            plan["left_out"].append({"entry": entry.description, "reason": f"gives no run spec for {model}"})
-            continue
-        unavailable = _unavailable(entry.description, leaderboard.get("caveats", []), Path(output_path))
-        names = list(dict.fromkeys(spec["name"] for spec in run_specs))
-        _overwrite(plan, names, entry.description)
-        for spec in {spec["name"]: spec for spec in run_specs}.values():
-            plan["run_specs"].append(
-                {"name": spec["name"], "entry": entry.description, "run_spec": spec, "unavailable": unavailable}
-            )
-        if unavailable is None or include_unavailable:
-            plan["entries"].append({"conf": dataclasses.asdict(explicit), "runs": names, "shared": []})
+    per_model = _per_model(entries, models, model_groups, leaderboard.get("any_model"), reasoning_models)
+    seen: set[str] = set()
+    with remembered():
+        for entry, model, reason in per_model:
+            if reason:
+                plan["left_out"].append({"entry": entry.description, "reason": reason})
+                continue
+            explicit = entry.with_model(model).with_groups(leaderboard.get("entry_groups", {}))
+            explicit = explicit.with_data_path(data_paths)
+            try:
+                run_specs = _construct(explicit, model, max_eval_instances, num_train_trials)
+            except Exception as error:
+                plan["failed"].append({"entry": entry.description, "reason": _one_line(error)})
+                continue
+            if not run_specs:
+                plan["left_out"].append({"entry": entry.description, "reason": f"gives no run spec for {model}"})
+                continue
+            unavailable = _unavailable(entry.description, leaderboard.get("caveats", []), Path(output_path))
+            names = list(dict.fromkeys(spec["name"] for spec in run_specs))
+            if not seen.isdisjoint(names):
+                _overwrite(plan, names, entry.description)
+            seen.update(names)
+            for spec in {spec["name"]: spec for spec in run_specs}.values():
+                plan["run_specs"].append(
+                    {"name": spec["name"], "entry": entry.description, "run_spec": spec, "unavailable": unavailable}
+                )
+            if unavailable is None or include_unavailable:
+                plan["entries"].append({"conf": dataclasses.asdict(explicit), "runs": names, "shared": []})
     plan["modules"] = modules_for_requests(
         (spec["run_spec"]["scenario_spec"]["class_name"], spec["run_spec"]["adapter_spec"]["model_deployment"])
         for spec in plan["run_specs"]
