@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from helm_repro.catalogue import load_catalogue
+from helm_repro.cli.gpu_option import chosen_board, gpu_option
 from helm_repro.cli.run_verb import gather_variables
 from helm_repro.engines import clusters
 from helm_repro.engines.submission import (
@@ -31,12 +32,13 @@ _DEFAULT_SUITE = "my-suite"
 @click.option("-e", "assignments", multiple=True, metavar="NAME=VALUE", help="Variable for the entrypoint.")
 @click.option("--output", type=click.Path(path_type=Path), default=Path("output"), show_default=True)
 @click.option("--image", default=None, help="Container image; without it Slurm uses the local environment.")
+@gpu_option("Use the gpu flavour, and a GPU for each shard.")
 @click.option(
     "--option",
     "options",
     multiple=True,
     help="For Slurm an option of sbatch (--option=--partition=long); for Kubernetes NAME=VALUE with secret, namespace, "
-    "claim, storage, storage-class, cpu, memory, schedule. Repeat.",
+    "claim, storage, storage-class, cpu, memory, gpus, schedule. Repeat.",
 )
 @click.option("--dry-run", is_flag=True, help="Print the Kubernetes objects as YAML and change nothing.")
 def command(
@@ -47,6 +49,7 @@ def command(
     assignments: tuple[str, ...],
     output: Path,
     image: str | None,
+    gpu: bool,
     options: tuple[str, ...],
     dry_run: bool,
 ) -> None:
@@ -56,7 +59,7 @@ def command(
     `logs`, `cancel` and `resume` with the suite's name.
     """
     catalogue = load_catalogue()
-    board = catalogue.leaderboard(leaderboard)
+    board = chosen_board(catalogue, leaderboard, gpu)
     variables, secrets = split_secrets(with_absolute_paths(gather_variables(models, assignments)))
     suite = variables.setdefault("SUITE_NAME", _DEFAULT_SUITE)
     for name in ("STAGES", "SHARD_INDEX", "SHARD_COUNT"):
@@ -72,6 +75,7 @@ def command(
         secrets=sorted(secrets),
         output=output.absolute(),
         image=image,
+        gpu=gpu,
         options=options,
     )
     if dry_run:

@@ -23,7 +23,8 @@ def cluster_of(submission: Submission, catalogue: Catalogue) -> Cluster:
     if submission.engine == "slurm":
         from helm_repro.engines.slurm import SlurmEngine
 
-        return SlurmEngine(catalogue, catalogue.leaderboard(submission.leaderboard))
+        board = catalogue.leaderboard(submission.leaderboard)
+        return SlurmEngine(catalogue, catalogue.gpu_flavour(board) if submission.gpu else board)
     from helm_repro.engines.kubernetes import KubernetesEngine
 
     return KubernetesEngine()

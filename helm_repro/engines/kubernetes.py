@@ -148,7 +148,8 @@ def pods_of(submission: Submission) -> Pods:
         shards=submission.shards,
         variables=submission.variables,
         secrets=secrets,
-        **{name: value for name, value in options if name not in ("secret", "namespace")},
+        **({"gpus": "1"} if submission.gpu else {})
+        | {name: value for name, value in options if name not in ("secret", "namespace")},
     )
 
 
@@ -176,7 +177,7 @@ def _is_scheduled(submission: Submission) -> bool:
 
 
 def _options(submission: Submission) -> list[tuple[str, str]]:
-    allowed = ("secret", "namespace", "claim", "storage", "storage_class", "cpu", "memory", "schedule")
+    allowed = ("secret", "namespace", "claim", "storage", "storage_class", "cpu", "memory", "gpus", "schedule")
     options = []
     for option in submission.options:
         name, separator, value = option.partition("=")

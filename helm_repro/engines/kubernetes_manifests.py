@@ -40,6 +40,7 @@ class Pods:
         claim: an existing PersistentVolumeClaim; ``None`` makes one.
         storage: size of the claim to make.
         storage_class: of the claim to make; it must allow ReadWriteMany if there are shards.
+        gpus: GPUs for each pod that asks models, if any.
         schedule: in cron's notation.
     """
 
@@ -54,6 +55,7 @@ class Pods:
     storage_class: Optional[str] = None
     cpu: str = "2"
     memory: str = "4Gi"
+    gpus: Optional[str] = None
     schedule: Optional[str] = None
 
     @property
@@ -170,12 +172,16 @@ def _container(
 ) -> dict[str, Any]:
     variables = {**pods.variables, **extra, "DATA_DIR": "/data"}
     needs = {"cpu": "50m", "memory": "128Mi"} if waits else {"cpu": pods.cpu, "memory": pods.memory}
+    limits = {"memory": needs["memory"]}
+    if pods.gpus and "run" in words:
+        # A limit is a request, too: https://kubernetes.io/docs/tasks/manage-gpus/scheduling-gpus/
+        limits["nvidia.com/gpu"] = pods.gpus
     container: dict[str, Any] = {
         "name": name,
         "image": pods.image,
         "args": words,
         "env": [{"name": key, "value": value} for key, value in sorted(variables.items())],
-        "resources": {"requests": needs, "limits": {"memory": needs["memory"]}},
+        "resources": {"requests": needs, "limits": limits},
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,

@@ -60,7 +60,9 @@ class SlurmEngine:
         log = str(submission.folder).replace("%", "%%")
         variables = {**submission.variables, **secrets}
         script = self._script(submission, "run")
-        run = self._sbatch(submission, script, variables, (array, f"--output={log}/run-%A_%a.log"))
+        # Another number of GPUs is one of the user's options, which come later and so win.
+        gpu = ("--gres=gpu:1",) if submission.gpu else ()
+        run = self._sbatch(submission, script, variables, (array, f"--output={log}/run-%A_%a.log", *gpu))
         script = self._script(submission, SUMMARIZE)
         # afterany: a suite with failed runs is summarised as well, and marked.
         after = (f"--dependency=afterany:{run}", f"--output={log}/{SUMMARIZE}-%j.log")
@@ -141,7 +143,9 @@ class SlurmEngine:
         for program in ("apptainer", "singularity"):
             if shutil.which(program):
                 # https://apptainer.org/docs/user/main/bind_paths_and_mounts.html; the environment passes through.
-                return [program, "exec", "--bind", mounts, submission.image, *command]
+                # Pyxis gives a container the job's GPUs by itself: https://apptainer.org/docs/user/main/gpu.html
+                drivers = ["--nv"] if submission.gpu else []
+                return [program, "exec", *drivers, "--bind", mounts, submission.image, *command]
         raise EngineError("slurm: neither Pyxis nor Apptainer here; without --image the local environment is used")
 
     def _sbatch(

@@ -32,6 +32,7 @@ class Submission:
         variables: variables of the entrypoint that are no secrets.
         secrets: names of the others.
         image: container image, or ``None`` for the local environment.
+        gpu: the leaderboard's gpu flavour, and a GPU for each shard.
         options: options of the user's for the engine, passed on as they are.
         jobs: the engine's names of what it runs now: ``run`` and ``summarize``.
         earlier: what it ran before, for a suite that was resumed.
@@ -46,6 +47,7 @@ class Submission:
     secrets: Sequence[str]
     output: Path
     image: Optional[str] = None
+    gpu: bool = False
     options: Sequence[str] = ()
     jobs: Mapping[str, str] = dataclasses.field(default_factory=dict)
     earlier: Sequence[Mapping[str, str]] = ()

@@ -60,7 +60,9 @@ def _newest_versions() -> list[str]:
 
 
 @pytest.mark.parametrize("version", _newest_versions())
-@pytest.mark.parametrize("options", [(), ("--option", "schedule=0 3 * * 1"), ("--option", "storage-class=nfs")])
+@pytest.mark.parametrize(
+    "options", [(), ("--gpu",), ("--option", "schedule=0 3 * * 1"), ("--option", "storage-class=nfs")]
+)
 def test_objects_are_valid(version: str, options: tuple[str, ...]) -> None:
     for manifest in _dry_run(*options):
         kubernetes_validate.validate(manifest, version, strict=True)
@@ -129,6 +131,18 @@ def test_the_objects_are_what_the_shards_need() -> None:
         )
     scheduled = _dry_run("--option", "schedule=0 3 * * 1", "--option", "claim=mine")
     assert [one["kind"] for one in scheduled] == ["CronJob"]
+
+
+def test_a_gpu_is_for_pods_that_ask_models() -> None:
+    def asked(*options: str) -> list[str | None]:
+        _, run, summarize = _dry_run(*options)
+        pods = [run["spec"]["template"]["spec"], summarize["spec"]["template"]["spec"]]
+        containers = [one for pod in pods for one in (*pod["containers"], *pod.get("initContainers", ()))]
+        return [one["resources"]["limits"].get("nvidia.com/gpu") for one in containers]
+
+    assert asked() == [None, None, None]
+    assert asked("--gpu") == ["1", None, None]
+    assert asked("--gpu", "--option", "gpus=4") == ["4", None, None]
 
 
 def test_no_secret_is_written_into_an_object(tmp_path: Path) -> None:

@@ -99,6 +99,17 @@ def test_pyxis_is_preferred(programs: _Programs, tmp_path: Path) -> None:
     assert f"exec srun --container-image=/images/smoke.sif --container-mounts={tmp_path}/out:/data /opt/helm" in script
 
 
+def test_a_gpu_is_for_the_shards(programs: _Programs, tmp_path: Path) -> None:
+    programs.add("apptainer")
+    _submit(tmp_path, "--gpu", "--option=--gres=gpu:h100:2")
+    run, summarize = (call["argv"] for call in programs.calls("sbatch"))
+    # The last one counts.
+    assert [word for word in run if word.startswith("--gres")] == ["--gres=gpu:1", "--gres=gpu:h100:2"]
+    assert "--gres=gpu:1" not in summarize
+    assert "exec apptainer exec --nv --bind" in (tmp_path / "out/jobs/my-suite/run.sh").read_text()
+    assert json.loads((tmp_path / "out/jobs/my-suite.json").read_bytes())["gpu"] is True
+
+
 def test_an_image_without_a_container_runtime_is_refused(programs: _Programs, tmp_path: Path) -> None:
     with pytest.raises(HelmReproError, match="neither Pyxis nor Apptainer"):
         _submit(tmp_path)
