@@ -17,6 +17,7 @@ from typing import Any
 
 from helm_repro.catalogue import load_catalogue
 from helm_repro.catalogue.render import write_board
+from helm_repro.images.labels import PREFIX
 
 AMD64, ARM64 = "linux/amd64", "linux/arm64"
 _ARM_WHEELS = "aarch64-unknown-linux-gnu"
@@ -29,20 +30,28 @@ def main(arguments: list[str]) -> None:
         return
     bake = json.loads(Path(arguments[0]).read_bytes())
     catalogue = load_catalogue()
-    for target in bake["target"].values():
-        board = Path(target["contexts"]["board"])
-        write_board(catalogue, catalogue.leaderboard(board.name), board)
+    for target in filter(is_image, bake["target"].values()):
+        board = catalogue.leaderboard(target["labels"][PREFIX + "leaderboard"])
+        if target["labels"][PREFIX + "flavour"] == "gpu":
+            board = catalogue.gpu_flavour(board)
+        write_board(catalogue, board, Path(target["contexts"]["board"]))
     Path("publish.json").write_text(json.dumps(publish(bake, os.environ["REPOSITORY"], has_arm_wheels), indent=1))
+
+
+def is_image(target: dict[str, Any]) -> bool:
+    """Whether a target is a leaderboard's image, and not what images of one environment start from."""
+    return "tags" in target
 
 
 def publish(bake: dict[str, Any], repository: str, for_arm: Callable[[str, str], bool]) -> dict[str, Any]:
     """The definition with tags, cache and platforms for publishing."""
     allowed: dict[str, bool] = {}
-    for name, target in bake["target"].items():
+    for target in bake["target"].values():
         environment, python = target["args"]["ENVIRONMENT"], target["args"]["PYTHON_VERSION"]
         if environment not in allowed:
             allowed[environment] = for_arm(environment, python)
-        target["tags"] = [f"{repository}:{name}"]
+        if is_image(target):
+            target["tags"] = [f"{repository}:{tag.rpartition(':')[2]}" for tag in target["tags"]]
         target["platforms"] = [AMD64, ARM64] if allowed[environment] else [AMD64]
         # One cache per environment: its leaderboards share every layer but the last.
         target["cache-from"] = [f"type=gha,scope={environment}"]

@@ -112,21 +112,27 @@ def test_an_unknown_leaderboard_ends_the_choice(tmp_path: Path) -> None:
     assert "unknown leaderboards: nothing" in done.stderr
 
 
-def test_the_commands_of_publish_define_the_build(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("flavour", "suffix"), [("default", ""), ("gpu", "-gpu")])
+def test_the_commands_of_publish_define_the_build(tmp_path: Path, flavour: str, suffix: str) -> None:
     workflow = _Workflow("publish.yml", tmp_path, tmp_path)
     workflow.values |= {
-        "inputs.leaderboards || vars.LEADERBOARDS || 'smoke'": "smoke lite",
+        "inputs.leaderboards || vars.LEADERBOARDS || 'smoke'": "smoke lite vhelm",
+        "inputs.flavour || 'default'": flavour,
         "github.repository": "someone/helm-repro",
         "vars.REGISTRY": "registry.example",
     }
-    name = "registry.example/someone/helm-repro:smoke"
+    name = f"registry.example/someone/helm-repro:smoke{suffix}"
     metadata = {"smoke": {"containerimage.digest": "sha256:12", "image.name": name}}
     (workflow.checkout / "metadata.json").write_text(json.dumps(metadata))
     left = workflow.run_job("publish", skip=("Build and push", "Sign"))
     assert (workflow.checkout / "digests.txt").read_text() == "registry.example/someone/helm-repro@sha256:12\n"
     bake = json.loads((workflow.checkout / "publish.json").read_bytes())
-    assert bake["target"]["smoke"]["tags"] == [name]
-    assert (workflow.checkout / bake["target"]["lite"]["contexts"]["board"] / "board.json").exists()
+    assert bake["target"][f"smoke{suffix}"]["tags"] == [name]
+    assert "tags" not in bake["target"]["layers-helm-0_5_16-torch"]
+    for leaderboard in ("lite", "vhelm"):
+        board = workflow.checkout / bake["target"][leaderboard + suffix]["contexts"]["board"] / "board.json"
+        environment = json.loads(board.read_bytes())["environment"]["id"]
+        assert environment == bake["target"][leaderboard + suffix]["args"]["ENVIRONMENT"]
     build = left["Build and push"]["run"]
     assert "--sbom=true" in build
     assert "--provenance=mode=max" in build
