@@ -191,14 +191,14 @@ def _construct(entry: Entry, model: str, max_eval_instances: int, num_train_tria
 
 
 def _is_known(model: str) -> bool:
-    from helm.benchmark.model_deployment_registry import ModelDeploymentNotFoundError, get_model_deployment
+    from helm.benchmark.model_deployment_registry import get_model_deployment
     from helm.benchmark.model_metadata_registry import get_all_models
 
     if model in get_all_models():
         return True
     try:
         get_model_deployment(model)
-    except (ModelDeploymentNotFoundError, ValueError):
+    except ValueError:
         return False
     return True
 
