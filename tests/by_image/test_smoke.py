@@ -135,7 +135,7 @@ def test_size_layers_and_contents(smoke_image, client, containers, catalogue):
     smoke = catalogue.leaderboards["smoke"]
     budget = catalogue.environment_of(smoke).size_budget_mb
     assert budget is not None
-    assert budget <= 1300
+    assert budget <= 1100
     assert image.attrs["Size"] <= budget * 10**6
     history = image.history()
     assert sum(layer["Size"] for layer in history if "board" in layer["CreatedBy"]) <= 10**6

@@ -1,0 +1,61 @@
+"""Leaderboards' images: within their budget, and planning, without a network, what HELM alone would construct there.
+
+One board for each kind of environment is built always; all of them, which takes half an hour and
+25 GB, with HELM_REPRO_TEST_ALL_ENVIRONMENTS=1.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from helm_repro.images.bake import build
+from tests.support.plan_counts import COUNTS_IN_IMAGES, ON_PURPOSE
+from tests.traps.conftest import ALL_ENVIRONMENTS, MODEL
+
+ALWAYS = ("lite", "safety", "medhelm-public")
+HELM_ALONE = Path(__file__).parents[1] / "traps" / "helm_alone.py"
+
+
+@pytest.fixture(params=COUNTS_IN_IMAGES if ALL_ENVIRONMENTS else ALWAYS)
+def board(request, client, catalogue):
+    build(catalogue, [request.param])
+    yield catalogue.leaderboards[request.param]
+    if ALL_ENVIRONMENTS and request.param not in ALWAYS:
+        client.images.remove(f"helm-repro:{request.param}")
+
+
+def output(client, image: str, command: list[str], **options: object) -> object:
+    return json.loads(client.containers.run(image, command, network_mode="none", remove=True, **options))
+
+
+def test_an_image_plans_its_leaderboard_as_helm_alone_would(board, client, catalogue):
+    image = f"helm-repro:{board.id}"
+    budget = catalogue.environment_of(board).size_budget_mb
+    assert client.images.get(image).attrs["Size"] <= budget * 10**6
+
+    run_specs, failed, variables = COUNTS_IN_IMAGES[board.id]
+    variables = {"MODELS_TO_RUN": MODEL, **variables}
+    plan = output(client, image, ["plan", "--json"], environment=variables)
+    assert (len(plan["run_specs"]), len(plan["failed"])) == (run_specs, failed)
+    if board.id in ON_PURPOSE or not run_specs:
+        return
+
+    arguments = {
+        "conf": f"/opt/helm-repro/board/{board.conf}",
+        "models": [variables["MODELS_TO_RUN"]],
+        "without": [item["entry"] for item in plan["failed"]],
+        "max_eval_instances": board.max_eval_instances,
+        "num_train_trials": board.num_train_trials,
+        "priority": board.priority,
+    }
+    alone = output(
+        client,
+        image,
+        ["/helm_alone.py", json.dumps(arguments)],
+        entrypoint="/opt/helm/bin/python",
+        volumes={str(HELM_ALONE): {"bind": "/helm_alone.py", "mode": "ro"}},
+    )
+    assert {spec["name"]: spec["run_spec"] for spec in plan["run_specs"]} == {spec["name"]: spec for spec in alone}
