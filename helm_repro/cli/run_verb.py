@@ -127,7 +127,7 @@ def _run_and_show(engine: Engine, request: RunRequest, suite_path: Path, quiet: 
     if not (console.is_terminal or quiet):
         return run_shards(engine, request, shards, _write_through)
     log_path = request.output / f"{suite_path.name}.log"
-    log_path.parent.mkdir(parents=True, exist_ok=True)
+    request.make_output()
     with log_path.open("ab") as log, LiveProgress(suite_path, console):
         _say(f"HELM's output goes to {log_path}")
 

@@ -58,7 +58,7 @@ class DockerEngine:
 
     def run(self, request: RunRequest, write: Write, write_error: Optional[Write] = None) -> int:
         """Run a container that is removed afterwards, whatever happens."""
-        request.output.mkdir(parents=True, exist_ok=True)
+        request.make_output()
         variables, mounts = _with_mounted_paths(request.variables)
         ports = {}
         if request.publish:

@@ -65,7 +65,7 @@ class LocalEngine:
         """Run the entrypoint in a session of its own and pass signals on to it."""
         board = rendered_board(request.catalogue, request.leaderboard)
         python = environment_python(request.catalogue, request.leaderboard)
-        request.output.mkdir(parents=True, exist_ok=True)
+        request.make_output()
         variables = {"SERVER_HOST": "127.0.0.1", **request.variables}
         if request.publish:
             variables |= {"SERVER_HOST": request.publish[0], "PORT": str(request.publish[1])}

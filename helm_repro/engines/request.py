@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Optional, Protocol
 
 from helm_repro.catalogue import Catalogue, Leaderboard
+from helm_repro.errors import ConfigurationError
 
 Write = Callable[[bytes], object]
 
@@ -29,6 +30,17 @@ class RunRequest:
     variables: Mapping[str, str]
     output: Path
     publish: Optional[tuple[str, int]] = None
+
+    def make_output(self) -> None:
+        """Make the output folder.
+
+        Raises:
+            ConfigurationError: it cannot be made.
+        """
+        try:
+            self.output.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigurationError(f"--output {self.output}: cannot be made ({error.strerror})") from error
 
 
 class Engine(Protocol):

@@ -30,6 +30,7 @@ import traceback
 from typing import Any, NoReturn, TextIO
 
 from helm_repro.inside.fast_yaml import use_libyaml
+from helm_repro.inside.old_python import accept_filter
 from helm_repro.inside.parent_death import die_with
 from helm_repro.inside.server_address import listen_on
 
@@ -47,6 +48,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: None)
     signal.signal(signal.SIGINT, lambda *_: None)
     use_libyaml()
+    accept_filter()
     # Nothing that an import makes is garbage, and forks share what the collector never visits.
     gc.disable()
     preload, later = (list(filter(None, argument.split(","))) for argument in sys.argv[4:6])
