@@ -19,8 +19,10 @@ def command(leaderboard: str, as_json: bool) -> None:
     board = catalogue.leaderboard(leaderboard)
     entries = catalogue.entries(board)
     record = board.model_dump(mode="json", by_alias=True)
+    environment = catalogue.environment_of(board)
+    record["gpu_environment"] = environment.id if environment.torch else environment.gpu
     if as_json:
-        record["environment_record"] = catalogue.environment_of(board).model_dump(mode="json")
+        record["environment_record"] = environment.model_dump(mode="json")
         record["entries"] = [entry.model_dump(mode="json") for entry in entries]
         click.echo(json.dumps(record, indent=1, ensure_ascii=False))
         return
