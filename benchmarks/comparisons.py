@@ -11,9 +11,10 @@ import os
 import statistics
 import subprocess
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import CACHED, TOKENIZERS, Measured, Place
+from benchmarks.measure import CACHED, MODEL, TOKENIZERS, UNCACHED, Measured, Place
 from benchmarks.workloads import Workload, exams, generated
 
 LATENCY = 0.3
@@ -85,6 +86,48 @@ def overhead(place: Place, repeats: int) -> dict[str, Any]:
     return _take_turns(place, workload, contenders, repeats)
 
 
+def summarize(place: Place, repeats: int) -> dict[str, Any]:
+    """Tables of a suite of 500 runs by 10 models, made anew and after nothing has changed."""
+    place.server.control(latency=0)
+    place.tokenizer = UNCACHED
+    place.prepare(exams(50, 20))
+    place.ours(IN_FLIGHT, "run")
+    place.tokenizer = CACHED
+    suite = place.path / "benchmark_output" / "runs" / "suite"
+    _as_other_models(suite, 9)
+
+    def anew(summarize: Callable[[], Measured]) -> Callable[[], Measured]:
+        def measured() -> Measured:
+            for path in suite.glob("*/display_*.json"):
+                path.unlink()
+            return summarize()
+
+        return measured
+
+    schema = str(place.board / "schema_smoke.yaml")
+    contenders: Contenders = {
+        "helm-summarize": anew(lambda: place.helm("helm-summarize", "--suite", "suite", "--schema-path", schema)),
+        "ours": anew(lambda: place.ours(IN_FLIGHT, "summarize")),
+        "ours, again": lambda: place.ours(IN_FLIGHT, "summarize"),
+    }
+    return _take_turns(place, None, contenders, repeats)
+
+
+def _as_other_models(suite: Path, count: int) -> None:
+    """Copy each run of a suite under the names of that many models that do not exist."""
+    runs = [path.parent for path in suite.glob("*/stats.json")]
+    for number in range(1, count + 1):
+        for run in runs:
+            names = {MODEL: f"{MODEL}-{number}", MODEL.replace("/", "_"): f"{MODEL.replace('/', '_')}-{number}"}
+            copy = suite / run.name.replace(MODEL.replace("/", "_"), names[MODEL.replace("/", "_")])
+            copy.mkdir()
+            for file in run.iterdir():
+                text = file.read_text(encoding="utf-8")
+                for name, other in names.items():
+                    text = text.replace(name, other)
+                (copy / file.name).write_text(text, encoding="utf-8")
+
+
 def growth(place: Place, repeats: int) -> dict[str, Any]:
     """(f): more run specs of two instances each, without latency."""
     place.server.control(latency=0)
@@ -101,6 +144,7 @@ ALL: Mapping[str, Callable[[Place, int], dict[str, Any]]] = {
     "throughput": throughput,
     "resume": resume,
     "overhead": overhead,
+    "summarize": summarize,
     "growth": growth,
 }
 

@@ -30,6 +30,8 @@ def write_report(results: Mapping[str, Any], directory: Path) -> None:
         lines += ["", "## Starting again on a complete suite (57 runs)", "", *_table(results["resume"])]
     if "overhead" in results:
         lines += ["", "## All the way to the tables (8 runs × 20, no latency)", "", *_table(results["overhead"])]
+    if "summarize" in results:
+        lines += ["", "## Tables of 500 runs by 10 models", "", *_table(results["summarize"])]
     if "growth" in results:
         lines += ["", "## More run specs (two instances each, no latency)"]
         for count, result in results["growth"].items():

@@ -11,6 +11,7 @@ from pathlib import Path
 from helm_repro.inside.settings import Settings
 
 RUNNER = "helm_repro.inside.parallel_runner.ParallelRunner"
+SUMMARIZER = "helm_repro.inside.parallel_summarizer.ParallelSummarizer"
 
 # What each stage imports before its command starts.
 PRELOAD = {
@@ -56,6 +57,7 @@ def summarize_command(settings: Settings) -> list[str]:
         *(settings.board.environment["schema_flag"], str(settings.schema_path)),
         *("--output-path", str(settings.output_path)),
         *("--local-path", str(settings.local_path)),
+        *("--summarizer-class-name", SUMMARIZER),
     ]
 
 
