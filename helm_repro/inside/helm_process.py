@@ -32,16 +32,23 @@ class HelmProcess:
 
     def __init__(self, directory: Path, environ: Mapping[str, str]):
         self._directory = directory
-        self._environ = {**environ, "PYTHONPATH": _python_path(environ), "PYTHONSAFEPATH": "1"}
+        self._environ = {
+            # HELM writes sets to its tables (adaptation methods in groups.json); unseeded, their order is chance.
+            "PYTHONHASHSEED": "0",
+            **environ,
+            "PYTHONPATH": _python_path(environ),
+            "PYTHONSAFEPATH": "1",
+        }
         self._stopped_by: Optional[int] = None
         self._process: Optional[subprocess.Popen[bytes]] = None
 
-    def start(self, preload: Sequence[str], later: Sequence[str] = ()) -> None:
+    def start(self, preload: Sequence[str], later: Sequence[str] = (), meanwhile: Sequence[str] = ()) -> None:
         """Start importing in the background; does nothing in a process that is there already.
 
         Args:
             preload: modules to import before the first request.
             later: modules to import while HELM's commands run.
+            meanwhile: modules to import while calls run.
         """
         if self._process is not None:
             return
@@ -51,7 +58,7 @@ class HelmProcess:
             [
                 *(sys.executable, "-u", "-m", "helm_repro.inside.zygote"),
                 *map(str, (os.getpid(), request_read, answer_write)),
-                *(",".join(preload), ",".join(later)),
+                *(",".join(preload), ",".join(later), ",".join(meanwhile)),
             ],
             pass_fds=(request_read, answer_write),
             cwd=self._directory,

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from helm.benchmark.model_deployment_registry import get_model_deployment
 from helm.benchmark.run_spec import RunSpec
 
+from helm_repro.inside.cpus import usable_cpus
+
 JOBS_VARIABLE = "JOBS"
 MOST_AUTOMATIC_JOBS = 4
-_CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 def choose_jobs(asked: str, run_specs: Sequence[RunSpec]) -> int:
@@ -30,16 +29,6 @@ def choose_jobs(asked: str, run_specs: Sequence[RunSpec]) -> int:
     else:
         jobs = min(2 * usable_cpus(), MOST_AUTOMATIC_JOBS)
     return max(1, min(jobs, len(run_specs)))
-
-
-def usable_cpus(quota_file: Path = _CPU_QUOTA) -> int:
-    """CPUs that this process may use: those it may be scheduled on, within the container's quota."""
-    cpus = len(os.sched_getaffinity(0))
-    try:
-        quota, period = quota_file.read_text().split()
-        return max(1, min(cpus, round(int(quota) / int(period))))
-    except (OSError, ValueError):
-        return cpus
 
 
 def longest_first(run_specs: Sequence[RunSpec]) -> list[RunSpec]:

@@ -31,7 +31,12 @@ from helm_repro.inside.journal import Journal
 from helm_repro.inside.pool import Pool
 from helm_repro.inside.request_cache import release
 from helm_repro.inside.slots import Slots
-from helm_repro.inside.warm import import_for_requests, import_for_results, modules_for_requests
+from helm_repro.inside.warm import (
+    import_for_requests,
+    import_for_results,
+    modules_of_deployments,
+    modules_of_scenarios,
+)
 from helm_repro.inside.worker import work
 
 
@@ -47,8 +52,9 @@ class ParallelRunner(Runner):  # type: ignore[misc]
         todo = longest_first([spec for spec in run_specs if not self._is_skipped(spec)])
         if not todo:
             return
-        needs = ((spec.scenario_spec.class_name, spec.adapter_spec.model_deployment) for spec in todo)
-        import_for_requests(modules_for_requests(needs), judged=any(spec.annotators for spec in todo))
+        modules = modules_of_deployments(spec.adapter_spec.model_deployment for spec in todo)
+        modules += modules_of_scenarios(spec.scenario_spec.class_name for spec in todo)
+        import_for_requests(modules, judged=any(spec.annotators for spec in todo))
         jobs = choose_jobs(os.environ.get(JOBS_VARIABLE) or "auto", todo)
         hlog(f"Running {len(todo)} run specs in {jobs} processes")
         execution_spec = self.executor.execution_spec

@@ -17,7 +17,7 @@ from typing import Any, Optional
 from helm.benchmark.presentation.run_display import write_run_display_json
 from helm.benchmark.presentation.summarize import Run, Summarizer
 
-from helm_repro.inside.jobs import usable_cpus
+from helm_repro.inside.cpus import usable_cpus
 
 # What HELM reads for a run's page, and what it writes, the last one last.
 _READ = ("run_spec.json", "scenario_state.json", "per_instance_stats.json")

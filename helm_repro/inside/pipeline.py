@@ -26,6 +26,7 @@ from helm_repro.inside import (
     sharding,
     stages,
 )
+from helm_repro.inside.cpus import usable_cpus
 from helm_repro.inside.credentials import Credentials, read_credentials
 from helm_repro.inside.errors import InsideError, Stopped, VariableError
 from helm_repro.inside.exit_codes import ExitCode
@@ -110,9 +111,15 @@ def helm_process(settings: Settings, environ: Mapping[str, str], credentials: Cr
 def start(helm: HelmProcess, settings: Settings, wanted: Sequence[str]) -> None:
     """Let it preload what the first of these stages needs, and what the others need while that one runs."""
     if wanted:
-        guard = ["helm_repro.inside.offline_guard"] if settings.offline else []
+        modules = ["helm_repro.inside.offline_guard"] if settings.offline else []
+        modules += stages.PRELOAD[wanted[0]]
         later = [module for stage in wanted[1:] for module in stages.PRELOAD[stage]]
-        helm.start([*guard, *stages.PRELOAD[wanted[0]]], later)
+        meanwhile: Sequence[str] = ()
+        if wanted[0] == "run" and usable_cpus() > 1:
+            meanwhile = [*stages.client_libraries(settings), *stages.RUN_SPECS]
+        elif wanted[0] == "run":
+            modules.append(stages.RUN_SPECS[-1])
+        helm.start(modules, later, meanwhile)
 
 
 def make_plan(helm: HelmProcess, settings: Settings) -> dict[str, Any]:
@@ -209,8 +216,9 @@ def _run(helm: HelmProcess, settings: Settings, environ: Mapping[str, str], cred
 
 
 def _before_running(helm: HelmProcess, settings: Settings, plan: Mapping[str, Any], credentials: Credentials) -> None:
-    helm.preload(plan["modules"], stages.NEEDED_LATER)
+    helm.preload(plan["client_modules"], [*stages.RUN_SPECS, *plan["scenario_modules"], *stages.NEEDED_LATER])
     preflight.report(settings, preflight.preflight(helm, settings, plan, credentials))
+    helm.preload([stages.RUN_SPECS[-1], *plan["scenario_modules"]], stages.NEEDED_LATER)
 
 
 def _summarize(helm: HelmProcess, settings: Settings) -> ExitCode:

@@ -68,7 +68,7 @@ def make_plan(
         "left_out": [{"entry", "reason"}], "entries": [{"conf": run entry for helm-run, "runs": [names],
         "shared": [names of its runs that a later entry gives]}],
         "unknown_models": [{"model", "similar"}]}``; with unknown models the rest is empty.
-        ``modules`` are those that the runs' first requests import.
+        ``client_modules`` and ``scenario_modules`` are what the runs' first requests import.
     """
     from helm.benchmark.config_registry import (
         register_builtin_configs_from_helm_package,
@@ -78,7 +78,7 @@ def make_plan(
     from helm.benchmark.runner import set_benchmark_output_path
 
     from helm_repro.inside.lookups import remembered
-    from helm_repro.inside.warm import modules_for_requests
+    from helm_repro.inside.warm import modules_of_deployments, modules_of_scenarios
 
     register_builtin_configs_from_helm_package()
     register_configs_from_directory(local_path)
@@ -120,10 +120,9 @@ def make_plan(
                 )
             if unavailable is None or include_unavailable:
                 plan["entries"].append({"conf": dataclasses.asdict(explicit), "runs": names, "shared": []})
-    plan["modules"] = modules_for_requests(
-        (spec["run_spec"]["scenario_spec"]["class_name"], spec["run_spec"]["adapter_spec"]["model_deployment"])
-        for spec in plan["run_specs"]
-    )
+    specs = [spec["run_spec"] for spec in plan["run_specs"]]
+    plan["client_modules"] = modules_of_deployments(spec["adapter_spec"]["model_deployment"] for spec in specs)
+    plan["scenario_modules"] = modules_of_scenarios(spec["scenario_spec"]["class_name"] for spec in specs)
     return plan
 
 

@@ -35,16 +35,21 @@ _JUDGES_CLIENTS = (
 )
 
 
-def modules_for_requests(needs: Iterable[tuple[str, str]]) -> list[str]:
-    """Modules of scenarios, clients and tokenizers, for (class of the scenario, name of the deployment)."""
-    return list(dict.fromkeys(_module(class_name) for need in dict.fromkeys(needs) for class_name in _classes(*need)))
+def modules_of_scenarios(class_names: Iterable[str]) -> list[str]:
+    """Modules of scenarios, given their classes."""
+    return list(dict.fromkeys(map(_module, class_names)))
+
+
+def modules_of_deployments(names: Iterable[str]) -> list[str]:
+    """Modules of the clients, window services and tokenizers of model deployments."""
+    return list(dict.fromkeys(_module(class_name) for name in dict.fromkeys(names) for class_name in _classes(name)))
 
 
 def import_for_requests(modules: Iterable[str], judged: bool = False) -> None:
     """Import what the first requests need.
 
     Args:
-        modules: as :func:`modules_for_requests` gives them.
+        modules: of scenarios and deployments, by the functions above.
         judged: whether judges will be asked.
     """
     _import(modules)
@@ -74,8 +79,7 @@ def _module(class_name: str) -> str:
     return class_name.rpartition(".")[0]
 
 
-def _classes(scenario: str, deployment_name: str) -> Iterator[str]:
-    yield scenario
+def _classes(deployment_name: str) -> Iterator[str]:
     with contextlib.suppress(ValueError):
         deployment = get_model_deployment(deployment_name)
         yield deployment.client_spec.class_name

@@ -29,7 +29,7 @@ import sys
 import traceback
 from typing import Any, NoReturn, TextIO
 
-from helm_repro.inside.fast_yaml import use_libyaml
+from helm_repro.inside.fast_yaml import parse_ahead, use_libyaml
 from helm_repro.inside.old_python import accept_filter
 from helm_repro.inside.parent_death import die_with
 from helm_repro.inside.server_address import listen_on
@@ -38,7 +38,7 @@ from helm_repro.inside.server_address import listen_on
 def main() -> None:
     """Serve requests until the pipe closes.
 
-    Arguments: parent's pid, request fd, answer fd, modules to import now, and while commands run.
+    Arguments: parent's pid, request fd, answer fd, modules to import now, while commands run, while calls run.
     """
     parent, request_descriptor, answer_descriptor = map(int, sys.argv[1:4])
     die_with(parent)
@@ -51,10 +51,10 @@ def main() -> None:
     accept_filter()
     # Nothing that an import makes is garbage, and forks share what the collector never visits.
     gc.disable()
-    preload, later = (list(filter(None, argument.split(","))) for argument in sys.argv[4:6])
+    preload, later, meanwhile = (list(filter(None, argument.split(","))) for argument in sys.argv[4:7])
     for module in preload:
         importlib.import_module(module)
-    meanwhile: list[str] = []
+    parse_ahead()
     for line in requests:
         request = json.loads(line)
         if "import" in request:
