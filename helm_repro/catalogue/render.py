@@ -28,16 +28,19 @@ def entries_sha256(entries: Iterable[RunEntry]) -> str:
 
 
 def conf_text(entries: Iterable[RunEntry]) -> str:
-    """Run entries as the HOCON file that ``helm-run --conf-paths`` reads."""
+    """Run entries as the HOCON file that ``helm-run --conf-paths`` reads, an entry per line.
+
+    It is JSON, which is HOCON, too, and read in no time (see ``inside/conf.py``).
+    """
     lines = []
     for entry in entries:
-        fields = [f"description: {json.dumps(entry.description, ensure_ascii=False)}"]
+        fields: dict[str, object] = {"description": entry.description}
         if entry.priority is not None:
-            fields.append(f"priority: {entry.priority}")
+            fields["priority"] = entry.priority
         if entry.groups is not None:
-            fields.append(f"groups: {json.dumps(list(entry.groups), ensure_ascii=False)}")
-        lines.append(f"  {{{', '.join(fields)}}}\n")
-    return "entries: [\n" + "".join(lines) + "]\n"
+            fields["groups"] = list(entry.groups)
+        lines.append("  " + json.dumps(fields, ensure_ascii=False))
+    return '{"entries": [\n' + ",\n".join(lines) + "\n]}\n"
 
 
 def lock_path(catalogue: Catalogue, leaderboard: Leaderboard) -> Path:

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
+from helm_repro.inside.conf import read_entries
 from helm_repro.inside.entry import Entry, is_reasoning, rewrite_for_any_model
 
 # Groups defined by tags of a model's metadata (ModelRunExpander in helm/benchmark/run_expander.py).
@@ -74,7 +75,6 @@ def make_plan(
         register_builtin_configs_from_helm_package,
         register_configs_from_directory,
     )
-    from helm.benchmark.presentation.run_entry import read_run_entries
     from helm.benchmark.runner import set_benchmark_output_path
 
     from helm_repro.inside.lookups import remembered
@@ -90,8 +90,7 @@ def make_plan(
     if plan["unknown_models"]:
         return plan
 
-    entries = [Entry(e.description, e.priority, e.groups) for e in read_run_entries([conf_path]).entries]
-    entries = [entry for entry in entries if entry.priority is None or entry.priority <= priority]
+    entries = [entry for entry in read_entries(Path(conf_path)) if entry.priority is None or entry.priority <= priority]
     per_model = _per_model(entries, models, model_groups, leaderboard.get("any_model"), reasoning_models)
     seen: set[str] = set()
     with remembered():

@@ -73,9 +73,8 @@ def test_all_three_stages_become_healthy_serve_and_stop_in_order(smoke_image, co
     base = f"http://127.0.0.1:{port}"
     assert "<html" in _get(f"{base}/").lower()
     assert len(json.loads(_get(f"{base}/benchmark_output/runs/my-suite/runs.json"))) == 10
-    started = time.monotonic()
+    # Docker kills, with 137, what has not ended by then.
     container.stop(timeout=10)
-    assert time.monotonic() - started < 10
     assert container.wait()["StatusCode"] in (0, 143)
 
 
@@ -85,9 +84,7 @@ def test_sigterm_in_the_middle_of_a_run(smoke_image, containers):
         if b"stage run starts" in line:
             break
     time.sleep(3)
-    started = time.monotonic()
     container.stop(timeout=10)
-    assert time.monotonic() - started < 10
     assert container.wait()["StatusCode"] == 143
 
 

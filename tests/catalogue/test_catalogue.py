@@ -13,6 +13,7 @@ from pyhocon import ConfigFactory
 from helm_repro.catalogue import load_catalogue
 from helm_repro.catalogue.render import conf_text, entries_sha256, write_board
 from helm_repro.errors import ConfigurationError
+from helm_repro.inside.conf import read_entries
 from tests.conftest import ROOT
 
 BOARDS = sorted(load_catalogue(ROOT).leaderboards)
@@ -31,6 +32,15 @@ def test_the_rendered_conf_reads_back_as_the_same_entries(catalogue, identifier)
     assert [(e["description"], e.get("priority", None), e.get("groups", None)) for e in parsed] == [
         (e.description, e.priority, None if e.groups is None else list(e.groups)) for e in entries
     ]
+
+
+@pytest.mark.parametrize("identifier", BOARDS)
+def test_a_rendered_conf_is_read_without_helms_parser(catalogue, identifier, tmp_path):
+    entries = catalogue.entries(catalogue.leaderboards[identifier])
+    conf = tmp_path / "run_entries.conf"
+    conf.write_text(conf_text(entries), encoding="utf-8")
+    # HELM cannot be imported here, so whatever is read was read as JSON.
+    assert entries_sha256(read_entries(conf)) == entries_sha256(entries)
 
 
 def test_mmlu_has_57_entries(catalogue):

