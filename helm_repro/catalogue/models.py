@@ -137,6 +137,12 @@ class Leaderboard(_Strict):
         """What its image is called, after the repository and a colon."""
         return f"{self.id}-{self.flavour}" if self.flavour else self.id
 
+    @property
+    def data_variables(self) -> list[str]:
+        """Variables that name the user's own copies of gated data."""
+        named = (dataset.variable for dataset in self.gated_datasets if dataset.data_paths)
+        return list(dict.fromkeys(filter(None, named)))
+
 
 class Environment(_Strict):
     """A HELM pin with everything that runs beside it: one set of image layers."""

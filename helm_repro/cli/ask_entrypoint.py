@@ -70,7 +70,7 @@ def _ask(
     output: Path,
     words: tuple[str, ...],
 ) -> tuple[int, list[str]]:
-    variables = gather_variables(models, assignments)
+    variables = gather_variables(models, assignments, board)
     ready = choose.prepared_engine(engine, catalogue, board, say)
     chunks: list[bytes] = []
     code = ready.run(RunRequest(catalogue, board, words, variables, output), chunks.append)

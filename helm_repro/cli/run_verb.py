@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Optional
 
 import click
 from rich.console import Console
 
-from helm_repro.catalogue import load_catalogue
+from helm_repro.catalogue import Leaderboard, load_catalogue
 from helm_repro.cli.gpu_option import chosen_board, gpu_option
 from helm_repro.cli.scores_verb import print_scores
 from helm_repro.engines import choose
 from helm_repro.engines.request import Engine, RunRequest
 from helm_repro.engines.shards import run_shards
 from helm_repro.errors import ConfigurationError
-from helm_repro.inside.credentials import read_credentials
+from helm_repro.inside.credentials import HELM_VARIABLE, KEY_FILES, read_credentials
 from helm_repro.inside.errors import InsideError
 from helm_repro.inside.exit_codes import ExitCode
 from helm_repro.inside.variables import BY_NAME, STAGES
@@ -55,7 +56,7 @@ def command(
     """
     catalogue = load_catalogue()
     board = chosen_board(catalogue, leaderboard, gpu)
-    variables = gather_variables(models, assignments)
+    variables = gather_variables(models, assignments, board)
     words = tuple(stages.split(",")) if stages else ()
     chosen = set(words or variables.get("STAGES", "run,summarize,server").replace(",", " ").split())
     ready = choose.prepared_engine(engine, catalogue, board, _say)
@@ -69,27 +70,40 @@ def command(
     sys.exit(code)
 
 
-def gather_variables(models: tuple[str, ...], assignments: tuple[str, ...]) -> dict[str, str]:
+def gather_variables(
+    models: tuple[str, ...], assignments: tuple[str, ...], board: Optional[Leaderboard] = None
+) -> dict[str, str]:
     """Variables from the environment, then ``-e``, then ``--model``.
 
     Keys are among them: a ``<NAME>_FILE`` is read here, because a container does not see the file.
 
+    Args:
+        board: its variables for gated data are passed on, too.
+
     Raises:
-        ConfigurationError: an assignment is not NAME=VALUE, or a name is unknown.
+        ConfigurationError: an assignment is not NAME=VALUE, or a key's file cannot be read.
     """
-    variables = {name: os.environ[name] for name in _PASSED_ON if os.environ.get(name)}
+    given = dict(map(_assignment, assignments))
+    # One form of a key given by -e takes the place of either in the environment.
+    replaced = {form for name in given for form in (f"{name}_FILE", name.removesuffix("_FILE"))}
+    everything = {**{name: value for name, value in os.environ.items() if name not in replaced}, **given}
     try:
-        variables |= read_credentials(os.environ, Path("/nonexistent")).values
+        keys = read_credentials(everything, Path("/nonexistent")).values
     except InsideError as error:
         raise ConfigurationError(str(error)) from error
-    for assignment in assignments:
-        name, separator, value = assignment.partition("=")
-        if not separator or not name.isidentifier():
-            raise ConfigurationError(f"-e {name}: must be NAME=VALUE")
-        variables[name] = value
+    passed_on = (*_PASSED_ON, HELM_VARIABLE, *(board.data_variables if board else ()))
+    variables = {name: everything[name] for name in passed_on if everything.get(name)} | given
+    variables = {**{name: value for name, value in variables.items() if name not in KEY_FILES}, **keys}
     if models:
         variables["MODELS_TO_RUN"] = " ".join(models)
     return variables
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not separator or not name.isidentifier():
+        raise ConfigurationError(f"-e {name}: must be NAME=VALUE")
+    return name, value
 
 
 def ask_entrypoint(
@@ -104,7 +118,7 @@ def ask_entrypoint(
     """Run one of the entrypoint's commands; its answer goes to standard output, the log to standard error."""
     catalogue = load_catalogue()
     board = chosen_board(catalogue, leaderboard, gpu)
-    variables = gather_variables(models, assignments)
+    variables = gather_variables(models, assignments, board)
     ready = choose.prepared_engine(engine, catalogue, board, _say)
     request = RunRequest(catalogue, board, words, variables, output)
     return ready.run(request, _write_through, sys.stderr.buffer.write)

@@ -8,7 +8,7 @@ import os
 import re
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -59,7 +59,8 @@ class DockerEngine:
     def run(self, request: RunRequest, write: Write, write_error: Optional[Write] = None) -> int:
         """Run a container that is removed afterwards, whatever happens."""
         request.make_output()
-        variables, mounts = _with_mounted_paths(request.variables)
+        paths = (*_PATH_VARIABLES, *request.leaderboard.data_variables)
+        variables, mounts = _with_mounted_paths(request.variables, paths)
         ports = {}
         if request.publish:
             variables |= {"PORT": "8000", "SERVER_HOST": "0.0.0.0"}
@@ -86,21 +87,30 @@ class DockerEngine:
             return self._run(options, write, write_error or write)
 
     def _run(self, options: Mapping[str, Any], write: Write, write_error: Write) -> int:
-        container = self._client.containers.create(**options)
         try:
-            streams = container.attach(stream=True, demux=True)
-            _start(container, "device_requests" in options)
-            with _signals_stop(container):
+            container = self._client.containers.create(**options)
+        except DockerException as failure:
+            raise _failed(failure) from failure
+        try:
+            with _signals_stop(container) as asked:
+                streams = container.attach(stream=True, demux=True)
+                _start(container, "device_requests" in options)
+                if asked:  # before there was anything to stop
+                    _stop(container, asked[0])
                 for output, error in streams:
                     if output:
                         write(output)
                     if error:
                         write_error(error)
                 return int(container.wait()["StatusCode"])
-        except DockerException as error:
-            raise EngineError(f"docker: {' '.join(str(error).split())[:400]}") from error
+        except DockerException as failure:
+            raise _failed(failure) from failure
         finally:
             container.remove(force=True)
+
+
+def _failed(failure: DockerException) -> EngineError:
+    return EngineError(f"docker: {' '.join(str(failure).split())[:400]}")
 
 
 class _NoGpuError(Exception):
@@ -116,10 +126,12 @@ def _start(container: Container, with_gpu: bool) -> None:
         raise
 
 
-def _with_mounted_paths(given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+def _with_mounted_paths(
+    given: Mapping[str, str], names: Iterable[str]
+) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
     """Mount what path variables name on this machine, and name it by its place in the container."""
     variables, mounts = dict(given), {}
-    for name in _PATH_VARIABLES:
+    for name in names:
         path = Path(given.get(name, "")).absolute()
         if given.get(name) and path.exists():
             variables[name] = f"/inputs/{name.lower()}/{path.name}"
@@ -133,15 +145,19 @@ def image_name(leaderboard: Leaderboard) -> str:
 
 
 @contextlib.contextmanager
-def _signals_stop(container: Container) -> Iterator[None]:
+def _signals_stop(container: Container) -> Iterator[list[str]]:
+    """Pass signals on to the container; gives the names of those that have arrived."""
+    arrived: list[str] = []
+
     def stop(signum: int, frame: object) -> None:
         # In a thread: the log stream in this one must go on to show how the stages end.
         name = signal.Signals(signum).name
+        arrived.append(name)
         threading.Thread(target=_stop, args=(container, name), daemon=True).start()
 
     previous = {signum: signal.signal(signum, stop) for signum in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield arrived
     finally:
         for signum, handler in previous.items():
             signal.signal(signum, handler)

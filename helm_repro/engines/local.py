@@ -25,6 +25,7 @@ from helm_repro.catalogue import Catalogue, Leaderboard
 from helm_repro.catalogue.render import inputs_sha256, lock_path, write_board
 from helm_repro.engines.request import RunRequest, Write
 from helm_repro.errors import EngineError
+from helm_repro.inside.credentials import KEY_FILES
 
 CACHE_VARIABLE = "HELM_REPRO_CACHE"
 _COMPLETE = ".complete"
@@ -71,7 +72,9 @@ class LocalEngine:
             variables |= {"SERVER_HOST": request.publish[0], "PORT": str(request.publish[1])}
         variables |= {"HELM_REPRO_BOARD": str(board), "DATA_DIR": str(request.output.absolute())}
         entrypoint = [str(python), "-u", str(request.catalogue.root / "entrypoint.py")]
-        inherited = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+        # What the files hold is among the request's variables.
+        left_out = {"PYTHONPATH", "PYTHONHOME", *KEY_FILES}
+        inherited = {name: value for name, value in os.environ.items() if name not in left_out}
         process = subprocess.Popen(
             [*entrypoint, *request.words],
             env={**inherited, **variables},

@@ -79,6 +79,9 @@ CREDENTIALS: tuple[Credential, ...] = (
     Credential("MODEL_API_KEY", None),
 )
 
+KEY_FILES = frozenset(credential.variable + _FILE_SUFFIX for credential in CREDENTIALS)
+"""Variables that name files with keys."""
+
 # Passed to HELM as keys are, but not secret.
 _PUBLIC = {"CRITIQUE_TYPE", "CRITIQUE_MODEL_NAME"}
 # Clients that also look for the variable itself (grok_client, openrouter_client, huggingface_hub, AWS and Google SDKs).

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from helm_repro.catalogue import Catalogue
 from helm_repro.cli.run_verb import gather_variables, parse_address
 from helm_repro.errors import ConfigurationError
 from tests.conftest import ROOT, clean_environment
@@ -77,6 +78,46 @@ def test_variables_come_from_environment_then_assignments_then_models(monkeypatc
     assert got["SUITE_NAME"] == "mine"
     assert got["MODELS_TO_RUN"] == "a/b c/d"
     assert got["EMPTY"] == ""
+
+
+def test_keys_are_read_from_their_files_and_the_files_not_passed_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    key = tmp_path / "key"
+    key.write_text("sk-from-file\n")
+    for name in ("OPENAI_API_KEY_FILE", "MODEL_API_KEY_FILE"):
+        monkeypatch.setenv(name, str(key))
+    got = gather_variables((), ())
+    assert {name: value for name, value in got.items() if "API_KEY" in name} == {
+        "OPENAI_API_KEY": "sk-from-file",
+        "MODEL_API_KEY": "sk-from-file",
+    }
+
+
+def test_a_key_given_by_assignment_replaces_either_form(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text("sk-from-file")
+    monkeypatch.setenv("OPENAI_API_KEY_FILE", str(tmp_path / "gone"))
+    assert gather_variables((), ("OPENAI_API_KEY=sk-given",))["OPENAI_API_KEY"] == "sk-given"
+    monkeypatch.delenv("OPENAI_API_KEY_FILE")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-inherited")
+    assert gather_variables((), (f"OPENAI_API_KEY_FILE={key}",))["OPENAI_API_KEY"] == "sk-from-file"
+
+
+@pytest.mark.helm
+def test_a_key_file_in_the_environment_reaches_the_local_engine(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("sk-from-file")
+    done = helm_repro(
+        *("plan", "smoke", "--model", "simple/model1", "--engine", "local", "--output", str(tmp_path / "output")),
+        OPENAI_API_KEY_FILE=str(tmp_path / "key"),
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_paths_of_gated_data_are_passed_on(monkeypatch: pytest.MonkeyPatch, catalogue: Catalogue) -> None:
+    monkeypatch.setenv("EHRSHOT_PATH", "/data/ehrshot")
+    assert gather_variables((), (), catalogue.leaderboards["medhelm-gated"])["EHRSHOT_PATH"] == "/data/ehrshot"
+    assert "EHRSHOT_PATH" not in gather_variables((), (), catalogue.leaderboards["smoke"])
 
 
 @pytest.mark.parametrize("assignment", ["NAME", "=x", "A B=c"])

@@ -1,7 +1,9 @@
-"""``--gpu`` on Docker, with a stand-in for Docker: what is asked of it, and what follows when it has no GPU."""
+"""What is asked of Docker, with a stand-in for it: GPUs, mounts, and what follows when it cannot or must stop."""
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -95,3 +97,37 @@ def test_any_other_refusal_is_an_error(monkeypatch, catalogue, board, tmp_path: 
     with pytest.raises(EngineError, match="no such image"):
         _run(monkeypatch, client, RunRequest(catalogue, board, ("run",), {}, tmp_path))
     assert len(client.created) == client.removed == 1
+
+
+def test_the_users_copies_of_gated_data_are_mounted(monkeypatch, catalogue, tmp_path: Path) -> None:
+    copy = tmp_path / "ehrshot"
+    copy.mkdir()
+    client = _Docker(None)
+    variables = {"EHRSHOT_PATH": str(copy), "MEDALIGN_PATH": "/data/medalign"}
+    _run(monkeypatch, client, RunRequest(catalogue, catalogue.leaderboards["medhelm-gated"], (), variables, tmp_path))
+    (options,) = client.created
+    inside = options["environment"]["EHRSHOT_PATH"]
+    assert options["volumes"][str(copy)] == {"bind": inside, "mode": "ro"}
+    assert options["environment"]["MEDALIGN_PATH"] == "/data/medalign"
+
+
+def test_a_signal_before_the_container_has_started_stops_it(monkeypatch, catalogue, tmp_path: Path) -> None:
+    class _Stopped(_Docker):
+        started = False
+        stopped = False
+
+        def start(self) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+            self.started = True
+
+        def kill(self, name: str) -> None:
+            if not self.started:
+                raise APIError("is not running")
+            assert name == "SIGTERM"
+
+        def stop(self, timeout: int) -> None:
+            self.stopped = True
+
+    client = _Stopped(None)
+    _run(monkeypatch, client, RunRequest(catalogue, catalogue.leaderboards["smoke"], ("run",), {}, tmp_path))
+    assert client.stopped
