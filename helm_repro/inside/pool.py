@@ -17,7 +17,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from multiprocessing import Pipe
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from typing import NoReturn, Optional
 
 from helm_repro.inside import failures
@@ -151,7 +151,8 @@ class Pool:
         self._deal(worker)
 
     def _deal(self, worker: _Worker) -> None:
-        if not self._waiting:
+        # What a worker sent with its last breath is read after its death: a run dealt then would count as killed.
+        if not self._waiting or wait([worker.death], timeout=0):
             self._hang_up(worker)
             return
         index = self._waiting.popleft()

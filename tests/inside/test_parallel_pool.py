@@ -6,9 +6,11 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, NoReturn, Optional
+
+import pytest
 
 from helm_repro.inside.journal import Journal
 from helm_repro.inside.pool import Pool, Work
@@ -67,6 +69,26 @@ def test_a_killed_worker_costs_its_run_only(tmp_path: Path) -> None:
     assert sorted(failed) == ["run0", "run5"]
     assert "killed by signal 9" in ends["run5"]["cause"]
     assert sum(event["event"] == "done" for event in ends.values()) == 6
+
+
+@pytest.mark.parametrize("message_seen_first", [True, False])
+def test_a_worker_that_dies_after_its_run_is_dealt_no_other(tmp_path: Path, message_seen_first: bool) -> None:
+    def work(parent: Connection, slots: Optional[Slots], label: Optional[str]) -> NoReturn:
+        index = parent.recv()
+        parent.send(("done", {"run": f"run{index}", "seconds": 0, "requests": 1}))
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError
+
+    journal = Journal(tmp_path)
+    with Pool(work, ["run0", "run1", "run2"], 1, 4, journal, lambda: None) as pool:
+        pool._start_worker()
+        worker = pool._workers[1]
+        # Both its message and its death are there before the pool looks.
+        wait([worker.death])
+        if message_seen_first:
+            pool._receive(worker)
+        pool._bury(worker)
+        assert [event["event"] for event in journal.read()] == ["start", "done"]
 
 
 def test_a_killed_workers_slots_return(tmp_path: Path) -> None:
