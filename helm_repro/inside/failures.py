@@ -75,6 +75,14 @@ CLASSES: tuple[FailureClass, ...] = (
         ExitCode.CONFIGURATION,
         "this image's environment lacks a package; see the leaderboard's page in docs",
     ),
+    # The second is HELM's, when it gave up storing an answer (write_to_key_value_store, helm/common/cache.py).
+    FailureClass(
+        "storage",
+        r"disk I/O error|Attempts: \d+, Value: False\b|Errno 5\b|Input/output error|Stale (NFS )?file handle",
+        ExitCode.PARTIAL,
+        "see whether the file system under the data directory answers, then run the same command again",
+        transient=True,
+    ),
     FailureClass(
         "rate limit",
         r"RateLimitError|\b429\b|rate[ _-]?limit|too many requests|quota|overloaded",

@@ -17,16 +17,19 @@ cached earlier is found.
   writers' single inserts.
 * Readable by plain HELM: ``release`` turns the file back to the rollback journal,
   because sqlitedict's own switch on opening fails if another thread has it open.
-* On network file systems, where WAL's shared memory does not work across machines,
-  the rollback journal is used throughout.
+* Only on file systems known to be of one machine: WAL's shared memory does not work
+  across machines (https://sqlite.org/wal.html, "All processes using a database must be on
+  the same host computer"). On any other the rollback journal is used throughout.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import pickle
 import sqlite3
+import tempfile
 import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -39,7 +42,13 @@ from helm_repro.inside.failures import DISK_FULL_STATUS
 from helm_repro.inside.locks import byte_lock
 
 BUSY_SECONDS = 600
-_NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "9p", "fuse", "lustre", "gpfs", "beegfs", "ceph", "afs", "virtiofs")
+# Those that other machines may share are too many to name; on one missing here commits are only slower.
+_LOCAL_FILE_SYSTEMS = (
+    *("btrfs", "bcachefs", "ext2", "ext3", "ext4", "f2fs", "jfs", "nilfs2", "reiserfs", "xfs", "zfs"),
+    *("aufs", "fuse.fuse-overlayfs", "overlay", "ramfs", "tmpfs"),
+)
+# More than an answer takes in the file and its log; with less room than this the disk is as good as full.
+_TRIAL_BYTES = 100_000
 # As in sqlitedict, which HELM reads and writes the file with.
 _CREATE = 'CREATE TABLE IF NOT EXISTS "unnamed" (key TEXT PRIMARY KEY, value BLOB)'
 _SELECT = 'SELECT value FROM "unnamed" WHERE key = ?'
@@ -58,7 +67,7 @@ class AnswerFile(KeyValueStore):  # type: ignore[misc]
             self._connection = sqlite3.connect(
                 path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
-            self._connection.execute(f"PRAGMA journal_mode={'DELETE' if is_on_network(path) else 'WAL'}")
+            self._connection.execute(f"PRAGMA journal_mode={'WAL' if is_local(path) else 'DELETE'}")
             self._connection.execute("PRAGMA synchronous=NORMAL")
             self._connection.execute(_CREATE)
 
@@ -93,8 +102,8 @@ class AnswerFile(KeyValueStore):  # type: ignore[misc]
             try:
                 self._connection.execute(_REPLACE, (text, pickled))
             except sqlite3.OperationalError as error:
-                if not _is_full(error):
-                    raise
+                if not _is_full(error, Path(self._path).parent, len(pickled)):
+                    raise  # HELM tries again, with the answer in hand
                 # HELM would ask, and pay, for the same answer up to 25 times more (the retries of
                 # helm/common/cache.py inside those of helm/clients/auto_client.py), for minutes.
                 os.write(2, f"helm-repro: error {self._path}: no space left for answers\n".encode())
@@ -143,19 +152,36 @@ def release(directory: Path) -> None:
             connection.execute("PRAGMA journal_mode=DELETE")
 
 
-def _is_full(error: sqlite3.OperationalError) -> bool:
-    # A full disk shows as an I/O error where the log cannot be extended (https://sqlite.org/rescode.html).
-    return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+def _is_full(error: sqlite3.OperationalError, directory: Path, size: int) -> bool:
+    """Whether a write of ``size`` bytes failed for want of space.
+
+    A full disk shows as an I/O error where the log cannot be extended, but so does a network
+    file system that is away for a moment (https://sqlite.org/rescode.html).
+    """
+    primary = error.sqlite_errorcode & 0xFF
+    return primary == sqlite3.SQLITE_FULL or (primary == sqlite3.SQLITE_IOERR and _has_no_room(directory, size))
 
 
-def is_on_network(path: str, mounts: Path = Path("/proc/self/mounts")) -> bool:
-    """Whether ``path`` is on a file system that other machines may share."""
+def _has_no_room(directory: Path, size: int) -> bool:
+    # Written, not looked up: a quota shows nowhere else (statvfs(3)). Random, because zeros may take no space.
+    try:
+        with tempfile.TemporaryFile(dir=directory) as file:
+            file.write(os.urandom(size + _TRIAL_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return False
+
+
+def is_local(path: str, mounts: Path = Path("/proc/self/mounts")) -> bool:
+    """Whether ``path`` is on a file system that no other machine can share."""
     best = ("", "")
     for point, kind in _mounts(mounts):
         inside = point == "/" or (os.path.realpath(path) + "/").startswith(point + "/")
         if inside and len(point) >= len(best[0]):
             best = (point, kind)
-    return best[1].startswith(_NETWORK_FILE_SYSTEMS) and best[1] != "fuse.fuse-overlayfs"
+    return best[1] in _LOCAL_FILE_SYSTEMS
 
 
 def _mounts(path: Path) -> Iterator[tuple[str, str]]:

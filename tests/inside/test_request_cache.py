@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from helm_repro.inside.failures import DISK_FULL_STATUS, classify
+
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.helm
 
@@ -80,16 +82,65 @@ def test_kill_9_loses_no_answer_and_processes_do_not_lock_each_other_out(helm_py
 @pytest.mark.parametrize(
     ("mounts", "expected"),
     [
-        ("overlay / overlay rw 0 0\n", False),
-        ("overlay / overlay rw 0 0\nserver:/x {path} nfs4 rw 0 0\n", True),
-        ("server:/x / nfs4 rw 0 0\n/dev/sda {path} ext4 rw 0 0\n", False),
+        ("overlay / overlay rw 0 0\n", True),
+        ("overlay / overlay rw 0 0\nserver:/x {path} nfs4 rw 0 0\n", False),
+        ("server:/x / nfs4 rw 0 0\n/dev/sda {path} ext4 rw 0 0\n", True),
+        # Shared by machines, and in no list of such file systems that we know of.
+        ("overlay / overlay rw 0 0\ndata {path} wekafs rw 0 0\n", False),
+        ("/dev/sda / ext4 rw 0 0\n/dev/sdb {path} gfs2 rw 0 0\n", False),
+        ("", False),
     ],
 )
-def test_network_file_systems_are_known(helm_python: Path, tmp_path: Path, mounts: str, expected: bool) -> None:
+def test_only_file_systems_known_to_be_local_count_as_such(
+    helm_python: Path, tmp_path: Path, mounts: str, expected: bool
+) -> None:
     (tmp_path / "mounts").write_text(mounts.format(path=tmp_path))
-    code = "from pathlib import Path; from helm_repro.inside.request_cache import is_on_network as on; "
-    done = helm(helm_python, tmp_path, code + "print(on('host.sqlite', Path('mounts')))")
+    code = "from pathlib import Path; from helm_repro.inside.request_cache import is_local; "
+    done = helm(helm_python, tmp_path, code + "print(is_local('host.sqlite', Path('mounts')))")
     assert done.stdout.strip() == str(expected), done.stderr
+
+
+_FAILING_PUT = """
+    import errno, os, sqlite3
+    from helm_repro.inside import request_cache
+    class Failing:
+        def execute(self, *_):
+            error = sqlite3.OperationalError("disk I/O error")
+            error.sqlite_errorcode = sqlite3.SQLITE_IOERR_WRITE
+            raise error
+    def fsync(descriptor):
+        raise OSError(getattr(errno, "{trial}"), "trial")
+    file = request_cache.AnswerFile("host.sqlite")
+    file._connection = Failing()
+    if "{trial}":
+        os.fsync = fsync
+    try:
+        file.put({{"a": 1}}, {{"text": "paid for"}})
+    except sqlite3.OperationalError as error:
+        print("raised", error)
+    """
+
+
+@pytest.mark.parametrize("trial", ["ENOSPC", "EDQUOT"])
+def test_an_io_error_with_no_room_left_ends_the_worker(helm_python: Path, tmp_path: Path, trial: str) -> None:
+    done = helm(helm_python, tmp_path, _FAILING_PUT.format(trial=trial))
+    assert done.returncode == DISK_FULL_STATUS
+    assert done.stderr == "helm-repro: error host.sqlite: no space left for answers\n"
+
+
+@pytest.mark.parametrize("trial", ["EIO", ""])
+def test_an_io_error_with_room_left_passes(helm_python: Path, tmp_path: Path, trial: str) -> None:
+    done = helm(helm_python, tmp_path, _FAILING_PUT.format(trial=trial))
+    assert (done.returncode, done.stdout) == (0, "raised disk I/O error\n"), done.stderr
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("tmp")] == []
+
+
+@pytest.mark.parametrize(
+    "text", ["OperationalError: disk I/O error", "RetryError: RetryError[Attempts: 5, Value: False]"]
+)
+def test_storage_that_is_away_for_a_moment_is_worth_another_attempt(text: str) -> None:
+    failure = classify(text)
+    assert (failure.name, failure.transient, failure.fatal) == ("storage", True, False)
 
 
 def test_libyaml_reads_helms_configuration_alike(helm_python: Path, tmp_path: Path) -> None:
