@@ -1,61 +1,80 @@
-"""For publish.yml: a build definition becomes one to publish, and metadata becomes digests.
+"""For publish.yml: leaderboards become a build definition that pushes, and metadata becomes digests.
 
-``publishing.py bake.json`` writes ``publish.json`` (tags in $REPOSITORY, a build cache,
-platforms) and the board directories that it names; ``publishing.py --digests FILE``
-prints ``repository@sha256:…``, one a line.
+``publishing.py`` writes ``publish.json`` for $LEADERBOARDS in their $FLAVOUR (names in
+$REGISTRY/$REPOSITORY, a build cache, platforms) and the board directories that it names;
+``publishing.py --digests FILE`` prints ``repository@sha256:…``, one a line.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from helm_repro.catalogue import load_catalogue
 from helm_repro.catalogue.render import write_board
-from helm_repro.images.labels import PREFIX
+from helm_repro.errors import ConfigurationError
+from helm_repro.images.definition import BOARDS, Options, boards_of, definition
 
 AMD64, ARM64 = "linux/amd64", "linux/arm64"
 _ARM_WHEELS = "aarch64-unknown-linux-gnu"
 
 
 def main(arguments: list[str]) -> None:
-    """Do what the arguments say."""
-    if arguments[0] == "--digests":
-        print("\n".join(digests(json.loads(Path(arguments[1]).read_bytes()))))
+    """Do what the arguments say.
+
+    Raises:
+        ConfigurationError: a leaderboard is unknown or has no such flavour, or REGISTRY is not set.
+    """
+    if arguments:
+        print("\n".join(digests(json.loads(Path(arguments[1]).read_bytes()), repository(os.environ))))
         return
-    bake = json.loads(Path(arguments[0]).read_bytes())
     catalogue = load_catalogue()
-    for target in filter(is_image, bake["target"].values()):
-        board = catalogue.leaderboard(target["labels"][PREFIX + "leaderboard"])
-        if target["labels"][PREFIX + "flavour"] == "gpu":
-            board = catalogue.gpu_flavour(board)
-        write_board(catalogue, board, Path(target["contexts"]["board"]))
-    Path("publish.json").write_text(json.dumps(publish(bake, os.environ["REPOSITORY"], has_arm_wheels), indent=1))
+    ids = os.environ["LEADERBOARDS"].split()
+    options = dataclasses.replace(
+        Options.from_environment(), repository=repository(os.environ), push=True, gpu=os.environ["FLAVOUR"] == "gpu"
+    )
+    for board in boards_of(catalogue, ids, options.gpu):
+        write_board(catalogue, board, BOARDS / board.tag)
+    bake = publish(definition(catalogue, ids, options), options.repository, has_arm_wheels)
+    Path("publish.json").write_text(json.dumps(bake, indent=1))
 
 
-def is_image(target: dict[str, Any]) -> bool:
-    """Whether a target is a leaderboard's image, and not what images of one environment start from."""
-    return "tags" in target
+def repository(environ: Mapping[str, str]) -> str:
+    """Where images go, in lower case as names of images are (those of an owner on GitHub need not be).
+
+    https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
+
+    Raises:
+        ConfigurationError: REGISTRY is not set; Docker would take its own registry.
+    """
+    if not environ.get("REGISTRY"):
+        raise ConfigurationError("REGISTRY: set the repository's variable to the host of the registry to push to")
+    return f"{environ['REGISTRY']}/{environ['REPOSITORY']}".lower()
 
 
 def publish(bake: dict[str, Any], repository: str, for_arm: Callable[[str, str], bool]) -> dict[str, Any]:
-    """The definition with tags, cache and platforms for publishing."""
-    allowed: dict[str, bool] = {}
-    for target in bake["target"].values():
-        environment, python = target["args"]["ENVIRONMENT"], target["args"]["PYTHON_VERSION"]
-        if environment not in allowed:
-            allowed[environment] = for_arm(environment, python)
-        if is_image(target):
-            target["tags"] = [f"{repository}:{tag.rpartition(':')[2]}" for tag in target["tags"]]
-        target["platforms"] = [AMD64, ARM64] if allowed[environment] else [AMD64]
-        # One cache per environment: its leaderboards share every layer but the last.
-        target["cache-from"] = [f"type=gha,scope={environment}"]
-        target["cache-to"] = [f"type=gha,mode=max,scope={environment}"]
+    """The definition with cache and platforms for publishing."""
+    targets = bake["target"].values()
+    pythons = {target["args"]["ENVIRONMENT"]: target["args"]["PYTHON_VERSION"] for target in targets}
+    platforms = {name: [AMD64, ARM64] if for_arm(name, python) else [AMD64] for name, python in pythons.items()}
+    # In the registry, which keeps equal layers once and wants no other token than the push:
+    # https://docs.docker.com/build/cache/backends/registry/
+    caches = {environment: f"type=registry,ref={repository}:cache-{environment}" for environment in pythons}
+    unwritten = dict(caches)
+    for target in targets:
+        environment = target["args"]["ENVIRONMENT"]
+        target["platforms"] = platforms[environment]
+        target["cache-from"] = list(caches.values())
+        # One image of each environment writes: the others share its layers but the last, and a second one
+        # would overwrite the first. With mode=max that includes the stages that the environment starts from.
+        if "tags" in target and environment in unwritten:
+            target["cache-to"] = [f"{unwritten.pop(environment)},mode=max"]
     return bake
 
 
@@ -67,14 +86,20 @@ def has_arm_wheels(environment: str, python: str) -> bool:
     return subprocess.run([*command, *where, *lock], stdin=subprocess.DEVNULL).returncode == 0
 
 
-def digests(metadata: dict[str, Any]) -> list[str]:
-    """Each image with its digest, as cosign wants it: a tag could be moved before it is signed."""
+def digests(metadata: dict[str, Any], repository: str) -> list[str]:
+    """Each pushed image with its digest, as cosign wants it: a tag could be moved before it is signed.
+
+    Some builders state a digest, and a name of their own, for what images start from as well.
+    """
     return [
-        f"{target['image.name'].rpartition(':')[0]}@{target['containerimage.digest']}"
+        f"{repository}@{target['containerimage.digest']}"
         for target in metadata.values()
-        if isinstance(target, dict) and "containerimage.digest" in target
+        if isinstance(target, dict) and target.get("image.name", "").startswith(f"{repository}:")
     ]
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except ConfigurationError as error:
+        sys.exit(str(error))

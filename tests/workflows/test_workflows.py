@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 import yaml
 
+from helm_repro.catalogue import Catalogue
 from helm_repro.engines.local import CACHE_VARIABLE
+from helm_repro.inside.credentials import CREDENTIALS
 from tests.cluster.conftest import local_cache  # noqa: F401 - a fixture
 from tests.conftest import ROOT, clean_environment
 
@@ -74,7 +76,7 @@ def test_secrets_reach_only_the_steps_that_need_them() -> None:
 
 @pytest.mark.helm
 def test_the_commands_of_reproduce_run_on_the_local_engine(local_cache: Path, tmp_path: Path) -> None:  # noqa: F811
-    workflow = _Workflow("reproduce.yml", tmp_path, local_cache)
+    workflow = Workflow("reproduce.yml", tmp_path, local_cache)
     workflow.values |= {"inputs.leaderboards || vars.LEADERBOARDS || 'smoke'": "smoke"}
     workflow.run_job("choose")
     (chosen,) = json.loads(workflow.outputs["leaderboards"])
@@ -87,13 +89,14 @@ def test_the_commands_of_reproduce_run_on_the_local_engine(local_cache: Path, tm
         "inputs.models || vars.MODELS_TO_RUN || 'simple/model1'": "simple/model1",
         "inputs.instances || vars.MAX_EVAL_INSTANCES": "2",
         "vars.FAIL_ON || 'drifted,recipe-differs'": "drifted,recipe-differs",
-        **{f"secrets.{name}_API_KEY": "" for name in ("OPENAI", "ANTHROPIC", "TOGETHER")},
-        "secrets.HF_TOKEN": "",
+        "vars.MODEL_BASE_URL": "",
+        **{f"secrets.{credential.variable}": "" for credential in CREDENTIALS},
     }
     left = workflow.run_job("reproduce", skip=("Verify", "Fail if runs failed"))
     assert workflow.outputs["code"] == "0"
     assert "simple_mcqa" in workflow.summary.read_text()
     assert (workflow.checkout / "output/benchmark_output/runs/smoke-17/receipt.json").exists()
+    assert any((workflow.checkout / _step(workflow, "actions/cache/save")["with"]["path"]).iterdir())
 
     # Smoke is not published, so all that verify can say of it is that; its arguments are understood.
     verify = workflow.run_step(left["Verify"], check=False)
@@ -103,8 +106,41 @@ def test_the_commands_of_reproduce_run_on_the_local_engine(local_cache: Path, tm
     assert workflow.run_step(left["Fail if runs failed"], check=False).returncode == 3
 
 
+def test_every_key_that_the_catalogue_knows_reaches_a_run(catalogue: Catalogue, tmp_path: Path) -> None:
+    run = _run_step(Workflow("reproduce.yml", tmp_path, tmp_path))
+    secrets = {name: value for name, value in run["env"].items() if "secrets." in value}
+    assert secrets == {c.variable: f"${{{{ secrets.{c.variable} }}}}" for c in CREDENTIALS}
+    # What `all` stands for: leaderboards with other needs (paths of gated data) are not supported in this sense.
+    supported = [board for board in catalogue.leaderboards.values() if board.status == "supported"]
+    assert {credential.variable for board in supported for credential in board.credentials} <= secrets.keys()
+
+
+def test_a_service_account_reaches_a_run_as_a_file_that_nobody_else_reads(tmp_path: Path) -> None:
+    workflow = Workflow("reproduce.yml", tmp_path, tmp_path)
+    command = _stand_in(workflow)
+    command.write_text(
+        '#!/bin/sh\nstat --format %a "$GOOGLE_APPLICATION_CREDENTIALS"\ncat "$GOOGLE_APPLICATION_CREDENTIALS"'
+    )
+    run = {**_run_step(workflow), "env": {"GOOGLE_APPLICATION_CREDENTIALS": '{"type": "service_account"}'}}
+    assert workflow.run_step(run).stdout == '600\n{"type": "service_account"}'
+
+
+def test_what_a_run_has_paid_for_is_saved_however_it_ends(tmp_path: Path) -> None:
+    workflow = Workflow("reproduce.yml", tmp_path, tmp_path)
+    # It saves in a step of its own after success only: https://github.com/actions/cache#inputs
+    assert not [
+        step for step in workflow.jobs["reproduce"]["steps"] if step.get("uses", "").startswith("actions/cache@")
+    ]
+    restore, save = _step(workflow, "actions/cache/restore"), _step(workflow, "actions/cache/save")
+    assert save["if"] == "always()"
+    assert save["with"]["path"] == restore["with"]["path"]
+    assert save["with"]["key"] == f"${{{{ steps.{restore['id']}.outputs.cache-primary-key }}}}"
+    # Nothing runs any more once the job's own time is over.
+    assert _run_step(workflow)["timeout-minutes"] < workflow.jobs["reproduce"]["timeout-minutes"]
+
+
 def test_an_unknown_leaderboard_ends_the_choice(tmp_path: Path) -> None:
-    workflow = _Workflow("reproduce.yml", tmp_path, tmp_path)
+    workflow = Workflow("reproduce.yml", tmp_path, tmp_path)
     workflow.values |= {"inputs.leaderboards || vars.LEADERBOARDS || 'smoke'": "smoke nothing"}
     step = next(step for step in workflow.jobs["choose"]["steps"] if step.get("id") == "choose")
     done = workflow.run_step(step, check=False)
@@ -114,47 +150,78 @@ def test_an_unknown_leaderboard_ends_the_choice(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("flavour", "suffix"), [("default", ""), ("gpu", "-gpu")])
 def test_the_commands_of_publish_define_the_build(tmp_path: Path, flavour: str, suffix: str) -> None:
-    workflow = _Workflow("publish.yml", tmp_path, tmp_path)
+    workflow = Workflow("publish.yml", tmp_path, tmp_path)
     workflow.values |= {
         "inputs.leaderboards || vars.LEADERBOARDS || 'smoke'": "smoke lite vhelm",
         "inputs.flavour || 'default'": flavour,
-        "github.repository": "someone/helm-repro",
+        "github.repository": "Someone/Helm-Repro",
         "vars.REGISTRY": "registry.example",
     }
     name = f"registry.example/someone/helm-repro:smoke{suffix}"
-    metadata = {"smoke": {"containerimage.digest": "sha256:12", "image.name": name}}
+    metadata = {
+        "smoke": {"containerimage.digest": "sha256:12", "image.name": name},
+        # Docker's own builder and its containerd store, of what was not pushed.
+        "layers": {"containerimage.digest": "sha256:34"},
+        "environment": {"containerimage.digest": "sha256:56", "image.name": "moby-dangling@sha256:56"},
+    }
     (workflow.checkout / "metadata.json").write_text(json.dumps(metadata))
     left = workflow.run_job("publish", skip=("Build and push", "Sign"))
     assert (workflow.checkout / "digests.txt").read_text() == "registry.example/someone/helm-repro@sha256:12\n"
     bake = json.loads((workflow.checkout / "publish.json").read_bytes())
     assert bake["target"][f"smoke{suffix}"]["tags"] == [name]
     assert "tags" not in bake["target"]["layers-helm-0_5_16-torch"]
+    assert {target["output"][0] for target in bake["target"].values() if "tags" in target} == {"type=registry"}
     for leaderboard in ("lite", "vhelm"):
         board = workflow.checkout / bake["target"][leaderboard + suffix]["contexts"]["board"] / "board.json"
         environment = json.loads(board.read_bytes())["environment"]["id"]
         assert environment == bake["target"][leaderboard + suffix]["args"]["ENVIRONMENT"]
     build = left["Build and push"]["run"]
+    assert "--push" not in build  # it would change nothing, or add a second output
     assert "--sbom=true" in build
     assert "--provenance=mode=max" in build
 
 
+def test_images_are_not_published_to_a_registry_that_nobody_named(tmp_path: Path) -> None:
+    workflow = Workflow("publish.yml", tmp_path, tmp_path)
+    step = {"name": "Define", "run": ".venv/bin/python .github/workflows/publishing.py"}
+    assert step in workflow.jobs["publish"]["steps"]
+    variables = {"LEADERBOARDS": "smoke", "FLAVOUR": "default", "REGISTRY": "", "REPOSITORY": "someone/helm-repro"}
+    done = workflow.run_step({**step, "env": variables}, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "REGISTRY: set the repository's variable to the host of the registry to push to\n"
+
+
 def test_only_environments_with_arm_wheels_are_built_for_arm() -> None:
-    publishing = _publishing()
-    bake = {
-        "target": {
-            name: {"args": {"ENVIRONMENT": environment, "PYTHON_VERSION": "3.11"}}
-            for name, environment in (("a", "good"), ("b", "good"), ("c", "bad"))
-        }
-    }
     asked = []
 
     def for_arm(environment: str, python: str) -> bool:
         asked.append(environment)
         return environment == "good"
 
-    made = publishing.publish(bake, "r", for_arm)["target"]
+    made = _publishing().publish(_definition(a="good", b="good", c="bad"), "r", for_arm)["target"]
     assert [made[name]["platforms"] for name in "abc"] == [["linux/amd64", "linux/arm64"]] * 2 + [["linux/amd64"]]
     assert asked == ["good", "bad"]
+
+
+def test_every_environment_has_a_cache_that_one_image_writes_and_all_read() -> None:
+    bake = _definition(a="one", b="one", c="two", d="base")
+    del bake["target"]["d"]["tags"]
+    made = _publishing().publish(bake, "host/name", lambda environment, python: False)["target"]
+    caches = [f"type=registry,ref=host/name:cache-{environment}" for environment in ("one", "two", "base")]
+    assert all(target["cache-from"] == caches for target in made.values())
+    assert {name: target["cache-to"] for name, target in made.items() if "cache-to" in target} == {
+        "a": [f"{caches[0]},mode=max"],
+        "c": [f"{caches[1]},mode=max"],
+    }
+
+
+def _definition(**environments: str) -> dict[str, Any]:
+    return {
+        "target": {
+            name: {"args": {"ENVIRONMENT": environment, "PYTHON_VERSION": "3.11"}, "tags": [f"r:{name}"]}
+            for name, environment in environments.items()
+        }
+    }
 
 
 def _publishing() -> Any:
@@ -166,7 +233,26 @@ def _publishing() -> Any:
     return module
 
 
-class _Workflow:
+def _step(workflow: Workflow, action: str) -> dict[str, Any]:
+    (step,) = (s for s in workflow.jobs["reproduce"]["steps"] if s.get("uses", "").startswith(f"{action}@"))
+    return dict(step)
+
+
+def _run_step(workflow: Workflow) -> dict[str, Any]:
+    (step,) = (step for step in workflow.jobs["reproduce"]["steps"] if step.get("id") == "run")
+    return dict(step)
+
+
+def _stand_in(workflow: Workflow) -> Path:
+    """An executable file, yet to be written, that the workflow takes for helm-repro."""
+    (workflow.checkout / ".venv").unlink()
+    command = workflow.checkout / ".venv/bin/helm-repro"
+    command.parent.mkdir(parents=True)
+    command.touch(0o755)
+    return command
+
+
+class Workflow:
     """Runs the ``run`` steps of a workflow in a copy of the checkout, as a runner would."""
 
     def __init__(self, name: str, folder: Path, cache: Path):
@@ -220,6 +306,7 @@ class _Workflow:
                 **{name: self._fill(str(value)) for name, value in variables.items()},
                 GITHUB_OUTPUT=str(self._output),
                 GITHUB_STEP_SUMMARY=str(self.summary),
+                RUNNER_TEMP=str(self.checkout.parent),
                 PYTHONPATH=str(ROOT),
                 **{CACHE_VARIABLE: str(self._cache)},
             ),
