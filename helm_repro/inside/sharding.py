@@ -17,17 +17,15 @@ import dataclasses
 import hashlib
 import heapq
 import json
-import os
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from helm_repro.inside.files import write_json
+from helm_repro.inside.files import write_json, write_json_once
 from helm_repro.inside.log import say
 from helm_repro.inside.settings import Settings
-from helm_repro.inside.shard import Shard
 from helm_repro.inside.shard_receipts import join_receipts
 from helm_repro.inside.suite import examine
 
@@ -171,23 +169,9 @@ def _agreed(settings: Settings, mine: Mapping[str, int]) -> dict[str, int]:
     """The division that the suite's first shard wrote; for runs it lacks, one that needs no agreement."""
     shard = settings.shard
     path = settings.suite_path / f"division-of-{shard.count}-{_request_digest(settings)}.json"
-    _write_if_absent(path, {"shards": shard.count, "runs": mine}, shard)
+    write_json_once(path, {"shards": shard.count, "runs": mine}, own_name=f".{shard.name}.{path.name}")
     agreed: dict[str, int] = json.loads(path.read_bytes())["runs"]
     return {**{name: zlib.crc32(name.encode()) % shard.count for name in mine if name not in agreed}, **agreed}
-
-
-def _write_if_absent(path: Path, content: Mapping[str, Any], shard: Shard) -> None:
-    if path.exists():
-        return
-    own = path.with_name(f".{shard.name}.{path.name}")
-    write_json(own, content)
-    try:
-        # Unlike a rename, a link never replaces what another shard wrote in the meantime; atomic on NFS too.
-        os.link(own, path)
-    except FileExistsError:
-        pass
-    finally:
-        own.unlink()
 
 
 def _request_digest(settings: Settings) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import random
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helm_repro.inside import files
 from helm_repro.inside.sharding import Division, divide, part_of, weight
 from tests.cluster.plans import make_plan, run_spec
 
@@ -60,6 +64,35 @@ def test_shards_on_a_shared_volume_follow_the_first_one(shard_settings, tmp_path
     lost = [plan["failed"] for plan, _ in parts]
     assert lost[1] == ([{"entry": "a", "reason": parts[1][0]["failed"][0]["reason"]}] if owner == 1 else [])
     assert ("a" in run[owner]) == (owner != 1)
+
+
+@pytest.mark.parametrize("code", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_shards_agree_where_files_cannot_be_linked(shard_settings, monkeypatch, code: int) -> None:
+    _no_links(monkeypatch, code)
+    settings = [shard_settings(index, 4) for index in range(4)]
+    # Each has a plan of its own, so that only one that all follow gives parts without overlap.
+    plans = [make_plan({name: (ord(name) * 7 + index * 5) % 11 + 1 for name in "abcdefgh"}) for index in range(4)]
+    with ThreadPoolExecutor(4) as threads:
+        parts = list(threads.map(_part, settings, plans))
+    assert sorted(name for _, wanted in parts for name in wanted) == list("abcdefgh")
+
+
+def test_a_claim_whose_owner_died_is_not_waited_for_for_ever(shard_settings, monkeypatch) -> None:
+    _part(shard_settings(0, 2), make_plan({"a": 1}))
+    (division_path,) = shard_settings(0, 2).suite_path.glob("division-*.json")
+    division_path.unlink()
+    _no_links(monkeypatch, errno.EPERM)
+    monkeypatch.setattr(files, "CLAIM_SECONDS", 0)
+    division_path.with_name(f".{division_path.name}.claim-0").touch()
+    _part(shard_settings(1, 2), make_plan({"a": 1}))
+    assert json.loads(division_path.read_bytes())["runs"] == {"a": 0}
+
+
+def _no_links(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    def link(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "link", link)
 
 
 def test_another_request_has_another_division(shard_settings) -> None:
