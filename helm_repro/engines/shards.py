@@ -18,8 +18,9 @@ from collections.abc import Callable, Iterator, Mapping
 from multiprocessing.context import ForkProcess
 
 from helm_repro.engines.request import Engine, RunRequest
-from helm_repro.errors import HelmReproError
+from helm_repro.errors import ConfigurationError, HelmReproError
 from helm_repro.inside.exit_codes import ExitCode
+from helm_repro.inside.settings import NEW_SUITE, REFUSED_IN_SHARDS
 
 Write = Callable[[bytes], None]
 _STOPPED = (ExitCode.INTERRUPTED, ExitCode.TERMINATED)
@@ -30,10 +31,15 @@ def run_shards(engine: Engine, request: RunRequest, count: int, write: Write) ->
 
     NUM_THREADS holds for each shard. Stages after the run stage follow once all shards
     have ended, unless they were stopped or none of them got anything done.
+
+    Raises:
+        ConfigurationError: the variables cannot be used with shards.
     """
     stages = list(request.words) or request.variables.get("STAGES", "run,summarize,server").replace(",", " ").split()
     if "run" not in stages or count == 1:
         return engine.run(request, write)
+    if request.variables.get("RESUME", "").strip() == NEW_SUITE:
+        raise ConfigurationError(f"RESUME={NEW_SUITE}: {REFUSED_IN_SHARDS}")
     variables = {name: value for name, value in request.variables.items() if name != "STAGES"}
     parts = [
         dataclasses.replace(

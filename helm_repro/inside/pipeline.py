@@ -32,7 +32,7 @@ from helm_repro.inside.errors import InsideError, Stopped, VariableError
 from helm_repro.inside.exit_codes import ExitCode
 from helm_repro.inside.helm_process import HelmProcess
 from helm_repro.inside.log import say
-from helm_repro.inside.settings import Settings
+from helm_repro.inside.settings import NEW_SUITE, Settings
 from helm_repro.inside.stage import run_stage_command
 from helm_repro.inside.suite import looks_complete
 from helm_repro.inside.suite_lock import locked
@@ -50,7 +50,7 @@ def run_stages(settings: Settings, as_json: bool = False, environ: Mapping[str, 
     code = ExitCode.OK
     with helm_process(settings, environ, credentials) as helm:
         if "run" in settings.stages:
-            if settings.resume == "new-suite":
+            if settings.resume == NEW_SUITE:
                 settings = settings.with_suite(identity.free_suite_name(settings))
             settings.suite_path.mkdir(parents=True, exist_ok=True)
             with locked(settings.suite_path, settings.part):

@@ -24,6 +24,9 @@ from helm_repro.inside.variables import BY_NAME, STAGES
 _SUITE_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
 _MODEL_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._:@+-]*(/[A-Za-z0-9][A-Za-z0-9._:@+-]*)+$")
 _LARGEST = 2**31 - 1
+NEW_SUITE = "new-suite"
+# Each shard would choose a name for itself, and what follows the shards would look for the suite by the old one.
+REFUSED_IN_SHARDS = "shards need one name of the suite; set another SUITE_NAME, allowed: refuse, force"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,6 +119,9 @@ def read_settings(
             raise VariableError(
                 "STAGES", ",".join(chosen), f"{shard} can only run; summarize once all shards have ended"
             )
+    resume = source.choice("RESUME")
+    if not shard.is_whole and resume == NEW_SUITE:
+        raise VariableError("RESUME", resume, REFUSED_IN_SHARDS)
     data_dir = here / source.text("DATA_DIR")
     models = source.models_to_run(required="run" in chosen)
     return Settings(
@@ -138,7 +144,7 @@ def read_settings(
         judge_overrides=source.pairs("JUDGE_OVERRIDES"),
         reasoning_models=source.models("REASONING_MODELS"),
         preflight=source.choice("PREFLIGHT"),
-        resume=source.choice("RESUME"),
+        resume=resume,
         run_attempts=source.count("RUN_ATTEMPTS", most=100),
         anomaly_threshold=source.count("ANOMALY_THRESHOLD", most=100),
         log_format=source.choice("LOG_FORMAT"),

@@ -16,7 +16,7 @@ import pytest
 from helm_repro.catalogue import Catalogue
 from helm_repro.engines.request import RunRequest
 from helm_repro.engines.shards import run_shards
-from helm_repro.errors import EngineError
+from helm_repro.errors import ConfigurationError, EngineError
 
 
 class PretendEngine:
@@ -96,6 +96,12 @@ def test_a_signal_reaches_every_shard(catalogue: Catalogue) -> None:
     code, lines = _run(catalogue, "run,summarize", 2, CODES="wait,wait")
     assert code == 143
     assert sum(line.endswith("waiting") for line in lines) == 2
+
+
+def test_a_new_suite_for_each_shard_is_refused_before_any_starts(catalogue: Catalogue) -> None:
+    with pytest.raises(ConfigurationError, match="RESUME=new-suite: shards need one name"):
+        _run(catalogue, "run,summarize", 2, RESUME="new-suite")
+    assert _run(catalogue, "run,summarize", 1, RESUME="new-suite")[0] == 0
 
 
 def test_one_shard_and_other_stages_are_as_without(catalogue: Catalogue) -> None:

@@ -71,3 +71,12 @@ def test_a_shard_only_runs(board) -> None:
         read_settings(variables, board, ["run", "summarize"])
     # The job that summarizes may be part of an array job too.
     assert read_settings({"JOB_COMPLETION_INDEX": "0"}, board, ["summarize"]).shard == WHOLE
+
+
+def test_a_shard_makes_no_suite_of_its_own(board) -> None:
+    variables = {"MODELS_TO_RUN": "a/b", "SHARD_INDEX": "0", "SHARD_COUNT": "2"}
+    with pytest.raises(VariableError, match="RESUME=new-suite: shards need one name") as error:
+        read_settings({**variables, "RESUME": "new-suite"}, board)
+    assert error.value.exit_code == 2
+    assert read_settings({**variables, "RESUME": "force"}, board).resume == "force"
+    assert read_settings({"MODELS_TO_RUN": "a/b", "RESUME": "new-suite"}, board).resume == "new-suite"
