@@ -58,8 +58,9 @@ test: setup ## Lint, types and all tests
 	.venv/bin/pytest
 
 .PHONY: bench
-bench: setup ## Measure against plain HELM and write docs/benchmarks (a quarter of an hour)
+bench: setup ## Measure against plain HELM and a plain image, and write docs/benchmarks (an hour; needs Docker)
 	.venv/bin/python -m benchmarks
+	.venv/bin/python -m benchmarks.cold_start
 
 .PHONY: clean
 clean: ## Remove caches and environments, not results

@@ -40,7 +40,7 @@ def main() -> None:
     file = given.output / "benchmarks.json"
     results = json.loads(file.read_text()) if file.exists() else {}
     results |= {
-        "machine": f"an {platform.machine()} machine with {CORES} cores",
+        "machine": f"{CORES} cores of {_processor()}",
         "helm": catalogue.environments[smoke.environment].helm_version,
         "repeats": given.repeats,
         **({"note": given.note} if given.note else {}),
@@ -53,6 +53,12 @@ def main() -> None:
             file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
             write_report(results, given.output)
     print(given.output / "benchmarks.md")
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
 
 
 if __name__ == "__main__":

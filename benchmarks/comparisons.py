@@ -55,13 +55,14 @@ def _workload(place: Place, workload: Workload, repeats: int) -> dict[str, Any]:
 
 
 def resume(place: Place, repeats: int) -> dict[str, Any]:
-    """(c): start again on a complete suite."""
+    """(c): start again on a complete suite; beside it the least that HELM needs, its help and a plan."""
     place.server.control(latency=0)
     place.prepare(exams(57, 2))
     place.ours(IN_FLIGHT, "run")
     contenders: Contenders = {
         "helm-run --help": lambda: place.helm("helm-run", "--help"),
         "helm-run --skip-completed-runs": lambda: place.helm_run(IN_FLIGHT, "--skip-completed-runs"),
+        "ours, plan": lambda: place.ours(IN_FLIGHT, "plan"),
         "ours": lambda: place.ours(IN_FLIGHT, "run"),
     }
     return _take_turns(place, None, contenders, repeats)
@@ -133,9 +134,10 @@ def growth(place: Place, repeats: int) -> dict[str, Any]:
     place.server.control(latency=0)
     result = {}
     for count in (8, 80, 800):
-        contenders: Contenders = {"ours": lambda: place.ours(IN_FLIGHT, "run")}
-        if count <= 80:
-            contenders = {f"helm-run -n {IN_FLIGHT}": lambda: place.helm_run(IN_FLIGHT), **contenders}
+        contenders: Contenders = {
+            f"helm-run -n {IN_FLIGHT}": lambda: place.helm_run(IN_FLIGHT),
+            "ours": lambda: place.ours(IN_FLIGHT, "run"),
+        }
         result[str(count)] = _take_turns(place, exams(count, 2), contenders, repeats if count < 800 else 1)
     return result
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from benchmarks.workloads import WORDS, Workload
+from helm_repro.inside.probe import PROMPT
 from helm_repro.inside.variables import BY_NAME
 from tests.support.helm_config import write_model, write_tokenizer
 
@@ -26,10 +27,14 @@ _LARGE_NUMBER_OF_SECONDS = 1800
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """Seconds from start to end, of CPU (the command with its children), and to the first and last request."""
+    """Seconds from start to end, of CPU (the command with its children), and to what the model is asked.
+
+    ``first_probe`` is preflight's request, which plain HELM has not; the others are the evaluation's.
+    """
 
     wall: float
     cpu: float
+    first_probe: Optional[float]
     first_request: Optional[float]
     last_request: Optional[float]
     requests: int
@@ -122,7 +127,7 @@ class Place:
 
     def _run(self, command: Sequence[str], variables: Mapping[str, str]) -> Measured:
         inherited = {name: value for name, value in os.environ.items() if name not in BY_NAME}
-        self.server.control(forget=True)
+        self.server.control(forget=True, probe=PROMPT)
         before = os.times()
         began = time.time()
         with (self.path / "log").open("wb") as log:
@@ -139,6 +144,15 @@ class Place:
         if done.returncode:
             raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}; see {self.path / 'log'}")
         cpu = after.children_user + after.children_system - before.children_user - before.children_system
-        first, last = (None if seen[name] is None else seen[name] - began for name in ("first_request", "last_request"))
-        twice = seen["answered"] - seen["unique"]
-        return Measured(wall, cpu, first, last, seen["answered"], seen["most_in_flight"], twice)
+        asked = {
+            name: None if seen[name] is None else seen[name] - began
+            for name in ("first_probe", "first_request", "last_request")
+        }
+        return Measured(
+            wall=wall,
+            cpu=cpu,
+            **asked,
+            requests=seen["answered"],
+            most_in_flight=seen["most_in_flight"],
+            sent_twice=seen["answered"] - seen["unique"],
+        )

@@ -71,10 +71,12 @@ def _throughput(workloads: Mapping[str, Any]) -> list[str]:
 
 
 def _table(result: Mapping[str, Any]) -> list[str]:
-    lines = ["| | seconds | CPU s | rounds |", "|---|---|---|---|"]
+    lines = ["| | seconds | ÷ first row | CPU s | rounds |", "|---|---|---|---|---|"]
+    first = next(iter(result["contenders"].values()))["wall"]
     for name, figures in result["contenders"].items():
         walls = ", ".join(f"{wall:.1f}" for wall in figures["walls"])
-        lines.append(f"| {name} | {figures['wall']:.2f} | {figures['cpu']:.2f} | {walls} |")
+        ratio = figures["wall"] / first
+        lines.append(f"| {name} | {figures['wall']:.2f} | {ratio:.2f} | {figures['cpu']:.2f} | {walls} |")
     return lines
 
 

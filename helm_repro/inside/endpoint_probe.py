@@ -14,8 +14,8 @@ from typing import Any, Optional
 from helm_repro.inside.endpoint import KEY_VARIABLE, NO_KEY, Endpoint
 from helm_repro.inside.errors import InsideError, VariableError
 from helm_repro.inside.exit_codes import ExitCode
+from helm_repro.inside.probe import PROMPT
 
-_PROMPT = "Reply with the word ok."
 _MAX_TOKENS = 16
 # A server that is loading weights or under load may answer late, but a run of thousands of such requests is no use.
 _LONGEST_WAIT = 120
@@ -64,8 +64,8 @@ def request_body(endpoint: Endpoint, model: str) -> tuple[str, dict[str, Any]]:
     """Route and body of a request like HELM's (``_make_chat_raw_request``, ``_to_raw_completion_request``)."""
     common = {"model": endpoint.served_name(model), "temperature": 0.0, "max_tokens": _MAX_TOKENS, "n": 1, "top_p": 1}
     if endpoint.api == "chat":
-        return "/chat/completions", {**common, "messages": [{"role": "user", "content": _PROMPT}]}
-    return "/completions", {**common, "prompt": _PROMPT, "logprobs": 1, "best_of": 1, "echo": False}
+        return "/chat/completions", {**common, "messages": [{"role": "user", "content": PROMPT}]}
+    return "/completions", {**common, "prompt": PROMPT, "logprobs": 1, "best_of": 1, "echo": False}
 
 
 def _post(client: Any, server: _Server) -> Any:

@@ -12,7 +12,7 @@ from helm_repro.inside.clients import missing_package, remedy
 from helm_repro.inside.device import device
 from helm_repro.inside.huggingface import CLIENT
 
-_PROMPT = "Reply with the word ok."
+PROMPT = "Reply with the word ok."
 _MAX_TOKENS = 16
 # Loading weights takes minutes; whether they load is found out when the run starts.
 _LOCAL_CLIENTS = (
@@ -80,7 +80,7 @@ def _ask(model: str, deployment: str, local_path: str) -> tuple[Optional[str], O
     from helm.common.request import Request
 
     clients = AutoClient(get_credentials(local_path), local_path, BlackHoleCacheBackendConfig())
-    request = Request(model=model, model_deployment=deployment, prompt=_PROMPT, max_tokens=_MAX_TOKENS, temperature=0)
+    request = Request(model=model, model_deployment=deployment, prompt=PROMPT, max_tokens=_MAX_TOKENS, temperature=0)
     # AutoClient.make_request would wait and retry for minutes (helm/proxy/retry.py).
     result = clients._get_client(deployment).make_request(request)
     if not result.success:

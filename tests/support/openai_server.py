@@ -87,6 +87,7 @@ class Record:
     key: str
     outcome: str
     seconds: float
+    prompt: str = ""
 
 
 class OpenAIServer:
@@ -96,6 +97,7 @@ class OpenAIServer:
         api_key: the only key that is accepted; None accepts any.
         models: names that exist; None accepts any.
         latency: seconds until an answer is sent.
+        probe: prompt that only tries whether the model answers, set later; counted apart.
         answer: computes the answer's text.
     """
 
@@ -112,6 +114,7 @@ class OpenAIServer:
         self.api_key = api_key
         self.models = models
         self.latency = latency
+        self.probe: Optional[str] = None
         self.failures = failures or Failures()
         self.answer = answer
         self._host = host
@@ -196,7 +199,7 @@ class OpenAIServer:
             finally:
                 self.in_flight -= 1
             model = str(body.get("model"))
-            self.records.append(Record(started, path, model, key, outcome, time.time() - started))
+            self.records.append(Record(started, path, model, key, outcome, time.time() - started, prompt_of(body)))
         else:
             await _write(writer, 404, _error(f"Invalid URL ({method} {path})", None))
 
@@ -230,8 +233,8 @@ class OpenAIServer:
         return "200"
 
     def _control(self, change: Mapping[str, Any]) -> dict[str, Any]:
-        """Apply ``{"latency", "api_key", "models", "failures": {...}, "forget": true}`` and give the counts."""
-        for name in ("latency", "api_key", "models"):
+        """Apply ``{"latency", "api_key", "models", "probe", "failures": {…}, "forget": true}`` and give the counts."""
+        for name in ("latency", "api_key", "models", "probe"):
             if name in change:
                 setattr(self, name, change[name])
         if "failures" in change:
@@ -245,9 +248,13 @@ class OpenAIServer:
             "most_answers_for_one_request": self.most_answers_for_one_request,
             "most_in_flight": self.most_in_flight,
             "outcomes": dict(Counter(record.outcome for record in self.records)),
-            "first_request": self.records[0].time if self.records else None,
-            "last_request": self.records[-1].time if self.records else None,
+            "first_probe": self._first(lambda record: record.prompt == self.probe),
+            "first_request": self._first(lambda record: record.prompt != self.probe),
+            "last_request": max((record.time for record in self.records), default=None),
         }
+
+    def _first(self, wanted: Callable[[Record], bool]) -> Optional[float]:
+        return min((record.time for record in self.records if wanted(record)), default=None)
 
 
 async def _write(
