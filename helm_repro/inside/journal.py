@@ -1,8 +1,8 @@
 """The suite's journal: one JSON object per line, appended while the suite runs.
 
-Events: ``plan`` (total number of runs), ``start``, ``done``, ``fail`` (with error, cause and
-traceback), ``stage`` (a stage began or ended). Readers must skip a last line that is
-cut short: the writer may have been killed.
+Events: ``plan`` (names of the runs, the models, whether these are all of the models' runs),
+``start``, ``done``, ``fail`` (with error, cause and traceback), ``stage`` (a stage began or
+ended). Readers must skip a last line that is cut short: the writer may have been killed.
 """
 
 from __future__ import annotations

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from helm_repro.inside import (
+    gaps,
     identity,
     judges,
     offline,
@@ -47,17 +48,17 @@ def run_stages(settings: Settings, as_json: bool = False, environ: Mapping[str, 
     """
     prepare(settings)
     credentials = read_credentials(environ, settings.local_path)
-    code = ExitCode.OK
+    code, complete = ExitCode.OK, list[str]()
     with helm_process(settings, environ, credentials) as helm:
         if "run" in settings.stages:
             if settings.resume == NEW_SUITE:
                 settings = settings.with_suite(identity.free_suite_name(settings))
             settings.suite_path.mkdir(parents=True, exist_ok=True)
             with locked(settings.suite_path, settings.part):
-                code = _run(helm, settings, environ, credentials)
+                code, complete = _run(helm, settings, environ, credentials)
         start(helm, settings, [stage for stage in settings.stages if stage != "run"])
         if "summarize" in settings.stages:
-            summarized = _summarize(helm, settings)
+            summarized = _summarize(helm, settings, complete)
             code = code or summarized
         if "server" in settings.stages:
             if not (settings.suite_path / "schema.json").is_file():
@@ -184,7 +185,10 @@ def wanted_runs(settings: Settings, plan: Mapping[str, Any]) -> dict[str, Any]:
     return wanted
 
 
-def _run(helm: HelmProcess, settings: Settings, environ: Mapping[str, str], credentials: Credentials) -> ExitCode:
+def _run(
+    helm: HelmProcess, settings: Settings, environ: Mapping[str, str], credentials: Credentials
+) -> tuple[ExitCode, list[str]]:
+    """The run stage's exit code, and the names of its runs that are complete."""
     own_models.register(settings)
     arguments = plan_arguments(settings)
     key = plan_cache.digest(settings, arguments)
@@ -193,10 +197,12 @@ def _run(helm: HelmProcess, settings: Settings, environ: Mapping[str, str], cred
     if kept is None or not looks_complete(settings.suite_path, wanted_runs(settings, kept)):
         start(helm, settings, settings.stages)
     plan = kept or _ask_for_plan(helm, settings, arguments)
+    # Before the suite records these models: one without a run to run is none of its.
+    wanted = wanted_runs(settings, plan)
     identity.claim(settings)
     if kept is None:
         plan_cache.keep(settings.suite_path, key, plan)
-    plan, wanted = sharding.part_of(settings, plan, wanted_runs(settings, plan))
+    plan, wanted = sharding.part_of(settings, plan, wanted)
     outcome.say_plan(settings, plan)
     record = outcome.Record(settings, environ, credentials, plan)
     try:
@@ -212,7 +218,7 @@ def _run(helm: HelmProcess, settings: Settings, environ: Mapping[str, str], cred
         raise
     code = outcome.exit_code(plan, report)
     record.write(report, code)
-    return code
+    return code, report.complete
 
 
 def _before_running(helm: HelmProcess, settings: Settings, plan: Mapping[str, Any], credentials: Credentials) -> None:
@@ -221,12 +227,12 @@ def _before_running(helm: HelmProcess, settings: Settings, plan: Mapping[str, An
     helm.preload([stages.RUN_SPECS[-1], *plan["scenario_modules"]], stages.NEEDED_LATER)
 
 
-def _summarize(helm: HelmProcess, settings: Settings) -> ExitCode:
-    complete = sharding.join(settings)
+def _summarize(helm: HelmProcess, settings: Settings, complete: Collection[str]) -> ExitCode:
+    whole = gaps.mark_before_summary(settings, complete)
     status = run_stage_command(helm, settings, "summarize", stages.summarize_command(settings))
     if status != 0:
         raise InsideError(f"helm-summarize ended with {status}; the reason is above", ExitCode.PARTIAL)
-    return ExitCode.OK if complete else ExitCode.PARTIAL
+    return ExitCode.OK if whole else ExitCode.PARTIAL
 
 
 def run_preflight(settings: Settings, as_json: bool = False, environ: Mapping[str, str] = os.environ) -> ExitCode:

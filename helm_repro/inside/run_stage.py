@@ -65,7 +65,8 @@ def run(
     report = RunReport(_examine(settings, wanted), {}, dict.fromkeys(wanted, 0), {})
     for path in set_aside_incomplete(settings.suite_path, report.states.values()):
         say("resume", f"set aside {path.name}: {report.states[path.name.partition('.incomplete-')[0]].problem}")
-    journal.write("plan", runs=list(wanted), complete=report.complete)
+    whole = settings.shard.is_whole and not plan["failed"]
+    journal.write("plan", runs=list(wanted), complete=report.complete, models=list(settings.models), whole=whole)
     if len(report.complete) == len(wanted):
         say("resume", f"all {len(wanted)} runs are complete already")
         return report

@@ -20,7 +20,7 @@ FILE_NAME = "receipt.json"
 _SHARD_FILE = re.compile(r"receipt\.shard-[0-9]+-of-([0-9]+)\.json")
 
 
-def join_receipts(suite_path: Path, missing: Sequence[str]) -> None:
+def join_receipts(suite_path: Path, gaps: Sequence[str]) -> None:
     """Write the suite's receipt from those of its shards, if it was run in shards.
 
     Where the suite was divided several times, into different numbers of shards, the
@@ -39,9 +39,8 @@ def join_receipts(suite_path: Path, missing: Sequence[str]) -> None:
     if whole.exists() and read_receipt(whole)["written"] > newest:
         return
     partial = dict.fromkeys(reason for receipt in receipts for reason in receipt["partial"])
-    if missing:
-        partial[f"{len(missing)} planned runs missing"] = None
-    codes = {receipt["exit_code"] for receipt in receipts} | ({int(ExitCode.PARTIAL)} if missing else set())
+    partial.update(dict.fromkeys(gaps))
+    codes = {receipt["exit_code"] for receipt in receipts} | ({int(ExitCode.PARTIAL)} if gaps else set())
     record = {
         **receipts[0],
         "written": newest,

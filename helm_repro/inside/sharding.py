@@ -1,4 +1,4 @@
-"""Divides a plan among shards, and knows later which of the planned runs are missing.
+"""Divides a plan among shards, and knows later which run is whose.
 
 Invariants: every run of the plan belongs to exactly one shard; which one depends neither
 on the order of the plan nor on when a shard starts; shards are balanced by estimated
@@ -17,19 +17,18 @@ import dataclasses
 import hashlib
 import heapq
 import json
+import time
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from helm_repro.inside.files import write_json, write_json_once
+from helm_repro.inside.files import write_json_once
 from helm_repro.inside.log import say
 from helm_repro.inside.settings import Settings
-from helm_repro.inside.shard_receipts import join_receipts
 from helm_repro.inside.suite import examine
 
-PARTIAL_FILE = "partial.json"
 DIVISION_FILES = "division-*.json"
 _UNLIMITED_INSTANCES = 1000
 
@@ -44,7 +43,7 @@ def part_of(
     shard = settings.shard
     if shard.is_whole:
         return dict(plan), dict(wanted)
-    division = _agreed(settings, divide(plan, shard.count))
+    division = _agreed(settings, divide(plan, shard.count), whole=not plan["failed"])
     mine = {name for name, index in division.items() if index == shard.index}
     first = shard.index == 0
     lost = [
@@ -92,21 +91,6 @@ def weight(run_spec: Mapping[str, Any]) -> int:
     return product
 
 
-def join(settings: Settings) -> bool:
-    """Before a suite is summarised: mark it if planned runs are missing, and join its shards' receipts.
-
-    Returns:
-        Whether every planned run is complete. A suite that was never divided counts as such.
-    """
-    found = division(settings.suite_path)
-    missing, planned = found.missing, len(found.runs)
-    mark_partial(settings.suite_path, missing, planned)
-    join_receipts(settings.suite_path, missing)
-    if missing:
-        say("partial", f"{len(missing)} of {planned} planned runs are missing, first {missing[0]}")
-    return not missing
-
-
 @dataclasses.dataclass(frozen=True)
 class Division:
     """How a suite's runs were divided.
@@ -135,15 +119,6 @@ def division(suite_path: Path) -> Division:
     return Division(runs, [name for name in sorted(runs) if not examine(suite_path / name).complete])
 
 
-def mark_partial(suite_path: Path, missing: Sequence[str], planned: int) -> None:
-    """Leave ``partial.json`` in a suite that lacks planned runs, and none in one that has them all."""
-    path = suite_path / PARTIAL_FILE
-    if missing:
-        write_json(path, {"planned": planned, "missing": list(missing)})
-    else:
-        path.unlink(missing_ok=True)
-
-
 def _units(entries: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
     """Join entries that share a run; each unit is its sorted run names."""
     parent: dict[str, str] = {}
@@ -165,11 +140,23 @@ def _units(entries: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
     return [tuple(sorted(unit)) for unit in units.values()]
 
 
-def _agreed(settings: Settings, mine: Mapping[str, int]) -> dict[str, int]:
-    """The division that the suite's first shard wrote; for runs it lacks, one that needs no agreement."""
+def _agreed(settings: Settings, mine: Mapping[str, int], whole: bool) -> dict[str, int]:
+    """The division that the suite's first shard wrote; for runs it lacks, one that needs no agreement.
+
+    Args:
+        mine: the division of this shard's plan.
+        whole: whether that plan names all runs of its models.
+    """
     shard = settings.shard
     path = settings.suite_path / f"division-of-{shard.count}-{_request_digest(settings)}.json"
-    write_json_once(path, {"shards": shard.count, "runs": mine}, own_name=f".{shard.name}.{path.name}")
+    record = {
+        "shards": shard.count,
+        "time": round(time.time(), 3),
+        "models": list(settings.models),
+        "whole": whole,
+        "runs": mine,
+    }
+    write_json_once(path, record, own_name=f".{shard.name}.{path.name}")
     agreed: dict[str, int] = json.loads(path.read_bytes())["runs"]
     return {**{name: zlib.crc32(name.encode()) % shard.count for name in mine if name not in agreed}, **agreed}
 

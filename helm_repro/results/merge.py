@@ -18,15 +18,15 @@ from typing import Any
 
 from helm_repro.errors import ConfigurationError
 from helm_repro.inside.files import write_json
+from helm_repro.inside.gaps import find_gaps, mark
 from helm_repro.inside.identity import FILE_NAME as IDENTITY_FILE
 from helm_repro.inside.identity import differences, read
-from helm_repro.inside.shard_receipts import join_receipts
-from helm_repro.inside.sharding import DIVISION_FILES, division, mark_partial
+from helm_repro.inside.sharding import DIVISION_FILES
 from helm_repro.inside.suite import examine, set_aside_incomplete
 from helm_repro.results.same_results import run_differences
 
 # Files that each shard writes for itself; those of the whole are made anew.
-_OWN_FILES = ("journal*.jsonl", "receipt.shard-*.json", "failures*.json", "run_entries*.conf")
+_OWN_FILES = ("receipt.shard-*.json", "failures*.json", "run_entries*.conf")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,13 +64,14 @@ def merge(parts: Sequence[Path], target: Path) -> Merged:
         for path in (path for pattern in _OWN_FILES for path in part.glob(pattern)):
             if not (target / path.name).exists():
                 shutil.copyfile(path, target / path.name)
+        for path in part.glob("journal*.jsonl"):
+            _add_lines(path, target / path.name)
     for name, source in chosen.items():
         _copy_run(source, target / name)
 
-    found = division(target)
-    mark_partial(target, found.missing, len(found.runs))
-    join_receipts(target, found.missing)
-    return Merged(sorted(chosen), sorted(present), found.missing)
+    gaps = find_gaps(target)
+    mark(target, gaps)
+    return Merged(sorted(chosen), sorted(present), gaps.missing)
 
 
 def _identity(suite: Path) -> dict[str, Any]:
@@ -112,6 +113,13 @@ def _divisions(parts: Sequence[Path], target: Path) -> dict[str, Path]:
 
 def _runs(path: Path) -> int:
     return len(json.loads(path.read_bytes())["runs"])
+
+
+def _add_lines(source: Path, target: Path) -> None:
+    """Add what a journal has and another of its name lacks: the parts of two models have equal names."""
+    journals = [path.read_text(encoding="utf-8") for path in (target, source) if path.exists()]
+    lines = dict.fromkeys(line for journal in journals for line in journal.splitlines())
+    target.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
 def _copy_run(source: Path, run: Path) -> None:

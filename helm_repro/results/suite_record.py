@@ -1,7 +1,7 @@
 """What a suite's own records say beside its scores: receipt, failures, anomalies, partiality.
 
-Reads what is there of ``receipt.json``, ``suite.json`` and ``journal.jsonl`` (written by the
-entrypoint); a suite made with plain HELM has none of them and is looked at file by file.
+Reads what is there of ``receipt.json``, ``suite.json``, divisions and ``journal.jsonl`` (written by
+the entrypoint); a suite made with plain HELM has none of them and is looked at file by file.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from helm_repro.inside.failures import classify_event
+from helm_repro.inside.gaps import Gaps, models_without_plan, planned_runs
 from helm_repro.inside.journal import Journal
 from helm_repro.inside.suite import examine
 
@@ -61,11 +62,12 @@ def read_suite_record(path: Path) -> SuiteRecord:
     """Read the records of ``benchmark_output/runs/<suite>``; a record that is cut short counts as absent."""
     receipt = _json(path / "receipt.json")
     identity = (_json(path / "suite.json") or {}).get("identity") or {}
-    planned, failures = _journal(path)
+    planned, failures = planned_runs(path), _failures(path)
     unfinished = [name for name in planned if not (path / name / "stats.json").is_file()]
     partial = [str(reason) for reason in (receipt or {}).get("partial") or []]
     if unfinished and not partial:
         partial = [f"{len(unfinished)} of {len(planned)} planned runs have no result"]
+    partial = list(dict.fromkeys([*partial, *Gaps((), (), models_without_plan(path)).reasons]))
     return SuiteRecord(
         path=path,
         leaderboard=(receipt or {}).get("leaderboard") or identity.get("leaderboard"),
@@ -80,21 +82,18 @@ def read_suite_record(path: Path) -> SuiteRecord:
     )
 
 
-def _journal(path: Path) -> tuple[list[str], dict[str, Failure]]:
-    planned: dict[str, None] = {}
+def _failures(path: Path) -> dict[str, Failure]:
+    """The last failure of each run that has not been done since."""
     failures: dict[str, Failure] = {}
     for event in Journal(path).read_suite():
         name = str(event.get("run", ""))
-        if event.get("event") == "plan":
-            runs = event.get("runs") or []
-            planned.update(dict.fromkeys(str(run["name"] if isinstance(run, Mapping) else run) for run in runs))
-        elif event.get("event") == "done":
+        if event.get("event") == "done":
             failures.pop(name, None)
         elif event.get("event") == "fail":
             kind = classify_event(event)
             cause = str(event.get("cause") or event.get("error") or "no cause was recorded")
             failures[name] = Failure(name, kind.name, " ".join(cause.split())[:400], kind.next_step)
-    return list(planned), failures
+    return failures
 
 
 def _anomalies(path: Path, receipt: Optional[Mapping[str, Any]]) -> list[Anomaly]:

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from helm_repro.errors import ConfigurationError
+from helm_repro.inside.journal import Journal
 from helm_repro.results.merge import merge
+from tests.support.runs import write_run
 
 _IDENTITY = {"leaderboard": "smoke", "helm_version": "0.5.16", "max_eval_instances": 10}
 
@@ -25,6 +27,19 @@ def test_parts_become_one_suite(tmp_path: Path) -> None:
     assert (again.copied, again.present, again.missing) == (["z"], ["y"], [])
     assert not (target / "partial.json").exists()
     assert not list(target.glob(".*"))
+
+
+def test_plans_of_parts_with_journals_of_one_name_are_kept(tmp_path: Path) -> None:
+    parts = []
+    for model, planned, complete in (("m/a", ["x", "lost"], ["x"]), ("m/b", ["y"], ["y"])):
+        parts.append(_suite(tmp_path / model, complete, models=[model]))
+        (parts[-1] / "division-of-2-abc.json").unlink()
+        Journal(parts[-1]).write("plan", runs=planned, models=[model], whole=True)
+    target = tmp_path / "joined"
+    assert merge(parts, target).missing == ["lost"]
+    assert merge(parts, target).missing == ["lost"]
+    assert json.loads((target / "partial.json").read_bytes()) == {"planned": 3, "missing": ["lost"]}
+    assert len((target / "journal.jsonl").read_text().splitlines()) == 2
 
 
 def test_parts_made_with_other_limits_are_refused(tmp_path: Path) -> None:
@@ -70,23 +85,6 @@ def _suite(
     record = {"schema_version": 1, "identity": {**_IDENTITY, **(identity or {})}, "models": models or [], "forced": []}
     (path / "suite.json").write_text(json.dumps(record))
     (path / "division-of-2-abc.json").write_text(json.dumps({"shards": 2, "runs": {"x": 0, "y": 1, "z": 1}}))
-    adapter = {"max_eval_instances": 10, "num_train_trials": 1}
-    stat = {"name": {"name": "exact_match"}, "count": 1, "sum": score}
-    request = {
-        "instance": {"id": "id1"},
-        "train_trial_index": 0,
-        "request": {"max_tokens": 5},
-        "result": {"completions": [{"text": "A", "tokens": [{}]}], "request_time": 1},
-    }
     for name in runs:
-        (path / name).mkdir()
-        files = {
-            "run_spec": {"name": name, "adapter_spec": adapter},
-            "scenario": {},
-            "scenario_state": {"adapter_spec": adapter, "request_states": [request]},
-            "stats": [stat],
-            "per_instance_stats": [{"instance_id": "id1", "stats": [stat]}],
-        }
-        for file, content in files.items():
-            (path / name / f"{file}.json").write_text(json.dumps(content))
+        write_run(path / name, score)
     return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 
@@ -71,6 +72,27 @@ def test_a_finished_run_with_any_file_cut_is_run_again(make_suite):
     assert "set aside" in output
     assert len(list((suite.data / "benchmark_output/incomplete/my-suite").iterdir())) == 1
     assert set(before) == {path.parent.name for path in suite.path.glob("*/run_spec.json")}
+
+
+def test_a_killed_suite_is_summarised_as_partial(make_suite, server):
+    server.latency = 0.3
+    suite = make_suite("partial")
+    process = suite.start(PREFLIGHT="off", NUM_THREADS="1", JOBS="1")
+    deadline = time.monotonic() + 120
+    while not list(suite.path.glob("*/per_instance_stats.json")):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.05)
+    kill_hard(process)
+    server.latency = 0
+    code, output = suite.finish("summarize")
+    assert code == 3, output
+    missing = json.loads((suite.path / "partial.json").read_text())["missing"]
+    assert missing
+    assert f"{len(missing)} of {RUNS} planned runs are missing" in output
+    code, output = suite.finish("run", "summarize", PREFLIGHT="off")
+    assert code == 0, output
+    assert not (suite.path / "partial.json").exists()
 
 
 def test_a_second_writer_is_refused_and_a_dead_one_is_not_waited_for(make_suite, server):
