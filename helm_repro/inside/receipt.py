@@ -15,7 +15,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from helm_repro.inside import datasets_lock, own_models
+from helm_repro.inside import datasets_lock, own_models, shard_receipts
 from helm_repro.inside.credentials import Credentials
 from helm_repro.inside.files import write_json
 from helm_repro.inside.journal import Journal
@@ -77,7 +77,10 @@ def write_receipt(
         "packages": _versions(),
     }
     text = credentials.redact(json.dumps(record))
-    write_json(settings.suite_path / settings.part_file(FILE_NAME), json.loads(text))
+    path = settings.suite_path / settings.part_file(FILE_NAME)
+    if not settings.shard.is_whole:
+        shard_receipts.keep_other_models(path, settings.models)
+    write_json(path, json.loads(text))
 
 
 def variables(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:

@@ -21,12 +21,13 @@ from helm_repro.inside.files import write_json
 from helm_repro.inside.gaps import find_gaps, mark
 from helm_repro.inside.identity import FILE_NAME as IDENTITY_FILE
 from helm_repro.inside.identity import differences, read
+from helm_repro.inside.shard_receipts import name_of_models, read_receipt
 from helm_repro.inside.sharding import DIVISION_FILES
 from helm_repro.inside.suite import examine, set_aside_incomplete
 from helm_repro.results.same_results import run_differences
 
 # Files that each shard writes for itself; those of the whole are made anew.
-_OWN_FILES = ("receipt.shard-*.json", "failures*.json", "run_entries*.conf")
+_OWN_FILES = ("failures*.json", "run_entries*.conf")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +65,8 @@ def merge(parts: Sequence[Path], target: Path) -> Merged:
         for path in (path for pattern in _OWN_FILES for path in part.glob(pattern)):
             if not (target / path.name).exists():
                 shutil.copyfile(path, target / path.name)
+        for path in part.glob("receipt.shard-*.json"):
+            _add_receipt(path, target)
         for path in part.glob("journal*.jsonl"):
             _add_lines(path, target / path.name)
     for name, source in chosen.items():
@@ -113,6 +116,15 @@ def _divisions(parts: Sequence[Path], target: Path) -> dict[str, Path]:
 
 def _runs(path: Path) -> int:
     return len(json.loads(path.read_bytes())["runs"])
+
+
+def _add_receipt(path: Path, target: Path) -> None:
+    """Add a shard's receipt; a newer one of the same models stays, and so does one of other models."""
+    receipt, there = read_receipt(path), target / path.name
+    if there.exists() and sorted(read_receipt(there)["models"]) != sorted(receipt["models"]):
+        there = name_of_models(there, receipt)
+    if not there.exists() or read_receipt(there)["written"] < receipt["written"]:
+        shutil.copyfile(path, there)
 
 
 def _add_lines(source: Path, target: Path) -> None:
