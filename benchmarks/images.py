@@ -54,14 +54,19 @@ def measure(client: docker.DockerClient, catalogue: Catalogue, identifier: str) 
 
 def plan(client: docker.DockerClient, image: str, model: str) -> dict[str, int]:
     """Count what the image's own ``plan --json`` gives without a network."""
-    answer = client.containers.run(
+    container = client.containers.run(
         image,
         ["plan", "--json"],
         environment={"MODELS_TO_RUN": model, "MODEL_GROUPS": "all"},
         network_mode="none",
-        remove=True,
+        detach=True,
     )
-    found = json.loads(answer)
+    try:
+        # Not 0 where nothing can be constructed without a network; that is a count too.
+        container.wait()
+        found = json.loads(container.logs(stderr=False))
+    finally:
+        container.remove(force=True)
     return {
         "run_specs": len(found["run_specs"]),
         "unavailable": sum(1 for run_spec in found["run_specs"] if run_spec["unavailable"]),

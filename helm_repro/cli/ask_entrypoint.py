@@ -26,9 +26,11 @@ def ask_plan(
     """What ``plan --json`` prints.
 
     Raises:
-        EngineError: there is no engine, or the entrypoint refused.
+        EngineError: there is no engine, or the entrypoint refused or plans nothing.
     """
     code, lines = _ask(catalogue, board, engine, models, assignments, output, ("plan", "--json"))
+    if code:
+        raise EngineError(f"plan: ended with {code}: {_last(lines)}")
     try:
         # An engine's output is the log and the plan in one; the plan's braces stand alone in their lines.
         start = len(lines) - 1 - lines[::-1].index("{")

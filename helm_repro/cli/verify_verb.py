@@ -73,6 +73,8 @@ def command(
                 planned = planned_runs(
                     _read_plan(plan) if plan else ask_plan(catalogue, board, engine, models, assignments, output)
                 )
+            if not planned:
+                raise ConfigurationError("--plan: holds no run; there is nothing to compare")
             checks = check_recipes(planned, results, renamed)
             _show_checks(checks, results, as_json)
             found = {check.judgement.verdict for check in checks if check.judgement}

@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
@@ -86,11 +86,11 @@ def make_plan(
     set_benchmark_output_path(output_path)
 
     plan: dict[str, Any] = {"run_specs": [], "failed": [], "left_out": [], "entries": [], "unknown_models": []}
-    plan["unknown_models"] = [_unknown(model) for model in (*models, *substitutes) if not _is_known(model)]
+    entries = [entry for entry in read_entries(Path(conf_path)) if entry.priority is None or entry.priority <= priority]
+    plan["unknown_models"] = _unknown_models(models, substitutes, {entry.deployment for entry in entries})
     if plan["unknown_models"]:
         return plan
 
-    entries = [entry for entry in read_entries(Path(conf_path)) if entry.priority is None or entry.priority <= priority]
     per_model = _per_model(entries, models, model_groups, leaderboard.get("any_model"), reasoning_models)
     seen: set[str] = set()
     with remembered():
@@ -158,13 +158,16 @@ def _per_model(
                 yield entry, model, None
         return
     for entry in entries:
+        if entry.model and "/" in entry.model:
+            fitting = [model for model in models if model in (entry.model, entry.deployment)]
+            for model in fitting:
+                yield entry, model, None
+            # Where entries are derived for a model, those of others are what they are derived from.
+            if not fitting and not derived:
+                yield entry, models[0], f"is for {entry.model}"
+            continue
         for model in models:
-            if entry.model and "/" in entry.model:
-                if entry.model == model or entry.deployment == model:
-                    yield entry, model, None
-                elif len(models) == 1:
-                    yield entry, model, f"is for {entry.model}"
-            elif model_groups == "strict" and entry.model and not _in_group(model, entry.model):
+            if model_groups == "strict" and entry.model and not _in_group(model, entry.model):
                 yield entry, model, f"{model} does not belong to the group model={entry.model}"
             else:
                 yield entry, model, None
@@ -188,23 +191,35 @@ def _construct(entry: Entry, model: str, max_eval_instances: int, num_train_tria
     return [asdict_without_nones(spec) for spec in specs]
 
 
-def _is_known(model: str) -> bool:
+def _unknown_models(
+    models: Sequence[str], substitutes: Sequence[str], named: Collection[Optional[str]]
+) -> list[dict[str, Any]]:
+    """Names that HELM cannot run by, each with those that may have been meant.
+
+    A deployment will do for a judge, and where an entry names it. Anywhere else HELM takes its
+    last two parts for the model (``ModelRunExpander``, helm/benchmark/run_expander.py): it accepts
+    litellm/openai/gpt-4o, and constructs no run spec at all for together/llama-2-7b, meta/llama-2-7b's.
+    """
+    from helm.benchmark.model_metadata_registry import get_all_models
+
+    known = get_all_models()
+    unknown = []
+    for name in (*models, *substitutes):
+        of = None if name in known else _model_of_deployment(name)
+        if name in known or (of and (name in substitutes or name in named or of == "/".join(name.split("/")[-2:]))):
+            continue
+        unknown.append({"model": name, "similar": [of] if of else difflib.get_close_matches(name, known, 3, 0.6)})
+    return unknown
+
+
+def _model_of_deployment(name: str) -> Optional[str]:
     from helm.benchmark.model_deployment_registry import get_model_deployment
-    from helm.benchmark.model_metadata_registry import get_all_models
 
-    if model in get_all_models():
-        return True
     try:
-        get_model_deployment(model)
+        deployment = get_model_deployment(name)
     except ValueError:
-        return False
-    return True
-
-
-def _unknown(model: str) -> dict[str, Any]:
-    from helm.benchmark.model_metadata_registry import get_all_models
-
-    return {"model": model, "similar": difflib.get_close_matches(model, get_all_models(), n=3, cutoff=0.6)}
+        return None
+    return str(deployment.model_name or name)
 
 
 def _in_group(model: str, group: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from helm_repro.inside import judges
 from helm_repro.inside.credentials import read_credentials
 from helm_repro.inside.exit_codes import ExitCode
-from helm_repro.inside.pipeline import make_plan, open_helm, prepare
+from helm_repro.inside.pipeline import make_plan, open_helm, prepare, wanted_runs
 from helm_repro.inside.preflight import active_judges
 from helm_repro.inside.settings import Settings
 
@@ -23,6 +23,9 @@ def print_plan(settings: Settings, as_json: bool, environ: Mapping[str, str] = o
 
     The JSON form is ``{"run_specs": [{"name", "entry", "run_spec", "unavailable"}],
     "failed": [{"entry", "reason"}], "left_out": [{"entry", "reason"}]}`` and nothing else.
+
+    Raises:
+        InsideError: no run could start; the plan, which says why, is printed all the same.
     """
     prepare(settings)
     credentials = read_credentials(environ, settings.local_path)
@@ -30,6 +33,9 @@ def print_plan(settings: Settings, as_json: bool, environ: Mapping[str, str] = o
         plan = make_plan(helm, settings)
     public = {key: plan[key] for key in ("run_specs", "failed", "left_out")}
     sys.stdout.write((json.dumps(public, indent=1) if as_json else as_text(settings, public)) + "\n")
+    # The error must not stand before what it is about where both streams are one.
+    sys.stdout.flush()
+    wanted_runs(settings, plan)
     return ExitCode.OK
 
 

@@ -47,3 +47,10 @@ def test_refusal_is_the_error(catalogue: Catalogue, monkeypatch: pytest.MonkeyPa
     engine = FakeEngine("INFO x\nhelm-repro: error MODELS_TO_RUN=x: no such model\n", 2)
     with pytest.raises(EngineError, match="plan: ended with 2: error MODELS_TO_RUN=x"):
         ask(engine, catalogue, monkeypatch)
+
+
+def test_a_plan_of_nothing_is_an_error_with_its_reason(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = json.dumps({"run_specs": [], "failed": []}, indent=1)
+    engine = FakeEngine(f"{plan}\nhelm-repro: error smoke: no run spec for MODELS_TO_RUN=x/y\n", 6)
+    with pytest.raises(EngineError, match="plan: ended with 6: error smoke: no run spec"):
+        ask(engine, catalogue, monkeypatch)
