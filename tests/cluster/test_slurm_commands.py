@@ -140,6 +140,24 @@ def test_sbatch_s_refusal_is_one_line(programs: _Programs, tmp_path: Path) -> No
         _submit(tmp_path)
 
 
+def test_cancel_names_only_jobs_that_slurm_still_knows(programs: _Programs, tmp_path: Path) -> None:
+    programs.add("apptainer")
+    where = ("--output", str(tmp_path / "out"))
+    _submit(tmp_path)
+    # scancel fails on a job that is forgotten.
+    (programs.folder / "scancel").write_text("#!/bin/sh\necho 'Invalid job id specified' >&2\nexit 1\n")
+    done = CliRunner().invoke(verbs, ["cancel", *where], catch_exceptions=False)
+    assert (done.exit_code, done.output) == (0, "cancelled my-suite\n")
+
+    record = tmp_path / "out/jobs/my-suite.json"
+    record.write_text(json.dumps({**json.loads(record.read_bytes()), "jobs": {"run": "12", "summarize": "13"}}))
+    programs.add("scancel")
+    left = f"""#!/bin/sh\ngrep -q '"scancel"' {programs.folder}/record.jsonl || echo '13 N/A PENDING'\n"""
+    (programs.folder / "squeue").write_text(left)
+    assert CliRunner().invoke(verbs, ["cancel", *where], catch_exceptions=False).exit_code == 0
+    assert [call["argv"] for call in programs.calls("scancel")] == [["scancel", "13"]]
+
+
 @pytest.mark.parametrize("verb", ["status", "logs", "cancel", "resume"])
 def test_a_suite_that_was_not_submitted_is_named(verb: str, tmp_path: Path) -> None:
     with pytest.raises(HelmReproError, match=r"jobs/none.json: no record of a submitted suite"):
