@@ -22,6 +22,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
+from helm_repro.inside.await_shards import SUBMITTED_VARIABLE
 from helm_repro.inside.exit_codes import ExitCode
 
 # Every index in between may be evicted that often before its shard counts as failed.
@@ -42,6 +43,7 @@ class Pods:
         storage_class: of the claim to make; it must allow ReadWriteMany if there are shards.
         gpus: GPUs for each pod that asks models, if any.
         schedule: in cron's notation.
+        submitted: seconds since the epoch; what is on the volume from before is not of these pods.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Pods:
     memory: str = "4Gi"
     gpus: Optional[str] = None
     schedule: Optional[str] = None
+    submitted: Optional[str] = None
 
     @property
     def claim_name(self) -> str:
@@ -84,7 +87,10 @@ def run_job(pods: Pods, shards: Optional[Sequence[int]] = None) -> dict[str, Any
 
 def summarize_job(pods: Pods) -> dict[str, Any]:
     """The Job that waits for the shards and summarizes what there is."""
-    wait = _container(pods, "await-shards", ["await-shards"], {"SHARD_COUNT": str(pods.shards)}, waits=True)
+    known = {"SHARD_COUNT": str(pods.shards)}
+    if pods.submitted:
+        known[SUBMITTED_VARIABLE] = pods.submitted
+    wait = _container(pods, "await-shards", ["await-shards"], known, waits=True)
     spec = {
         "backoffLimit": _RETRIES_PER_SHARD,
         "podFailurePolicy": failure_policy(per_index=False),
