@@ -18,12 +18,15 @@ from helm_repro.engines.submission import SUMMARIZE, read_submission, secrets_ag
 def command(suite: str, output: Path) -> None:
     """Submit the shards of SUITE that did not finish, with the same variables.
 
+    On Kubernetes every shard, as the suite lies on the cluster's volume; those that lack nothing end in seconds.
+
     Finished runs are never run again. Secrets are not recorded, so they must be in the environment.
     """
     submission = read_submission(output, suite)
     cluster = clusters.cluster_of(submission, load_catalogue())
     clusters.refuse_if_active(cluster, submission)
-    shards = clusters.unfinished_shards(submission)
+    elsewhere = cluster.elsewhere(submission)
+    shards = list(range(submission.shards)) if elsewhere else clusters.unfinished_shards(submission)
     if not shards and (submission.suite_path / "schema.json").exists():
         click.echo(f"{suite}: nothing is missing")
         return
@@ -32,4 +35,6 @@ def command(suite: str, output: Path) -> None:
     submission = submission.with_jobs(cluster.submit(submission, secrets, shards or [0]))
     submission.write()
     again = f"shards {', '.join(map(str, shards))} and {SUMMARIZE}" if shards else SUMMARIZE
+    if elsewhere:
+        again = f"every shard and {SUMMARIZE}; the suite is on {elsewhere}, where finished runs are not run again"
     click.echo(f"submitted {suite} again: {again}")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -12,7 +14,7 @@ from rich.table import Table
 
 from helm_repro.catalogue import load_catalogue
 from helm_repro.engines import clusters
-from helm_repro.engines.submission import SUMMARIZE, read_submission
+from helm_repro.engines.submission import SUMMARIZE, Submission, read_submission
 from helm_repro.inside.sharding import division
 
 
@@ -21,36 +23,56 @@ from helm_repro.inside.sharding import division
 @click.option("--output", type=click.Path(path_type=Path), default=Path("output"), show_default=True)
 @click.option("--json", "as_json", is_flag=True)
 def command(suite: str, output: Path, as_json: bool) -> None:
-    """Show the jobs of SUITE and how many of their runs are complete."""
+    """Show the jobs of SUITE and, where this machine sees the suite, how many of their runs are complete."""
     submission = read_submission(output, suite)
-    states = clusters.cluster_of(submission, load_catalogue()).states(submission)
-    found = division(submission.suite_path)
-    count = submission.shards
-    planned = Counter(found.shard_of(name, count) for name in found.runs)
-    missing = Counter(found.shard_of(name, count) for name in found.missing)
+    cluster = clusters.cluster_of(submission, load_catalogue())
+    states = cluster.report(submission)
+    elsewhere = cluster.elsewhere(submission)
+    results = _unknown(submission) if elsewhere else _on_disk(submission)
     shards = [
-        {
-            "shard": index,
-            "state": states.get(str(index), "ended"),
-            "planned": planned[index],
-            "complete": planned[index] - missing[index],
-        }
-        for index in range(count)
+        {"shard": index, "state": states.get(str(index), "ended"), **counts}
+        for index, counts in enumerate(results.pop("shards"))
     ]
-    summarized = (submission.suite_path / "schema.json").exists()
     record = {
         "suite": suite,
         "engine": submission.engine,
         "shards": shards,
         SUMMARIZE: states.get(SUMMARIZE, "ended"),
-        "summarized": summarized,
-        "missing": found.missing,
+        **results,
+        "elsewhere": elsewhere,
     }
     if as_json:
         click.echo(json.dumps(record, indent=1))
         return
-    table = Table("Part", "State", "Complete", "Planned", box=None)
-    for shard in shards:
-        table.add_row(f"shard {shard['shard']}", *(str(shard[name]) for name in ("state", "complete", "planned")))
-    table.add_row(SUMMARIZE, str(record[SUMMARIZE]), "yes" if summarized else "no", "")
-    Console().print(table)
+    Console().print(_table(record))
+    if elsewhere:
+        click.echo(f"the suite is on {elsewhere}; what it holds is not seen from here")
+
+
+def _on_disk(submission: Submission) -> dict[str, Any]:
+    """What the suite in the output folder holds."""
+    found = division(submission.suite_path)
+    count = submission.shards
+    planned = Counter(found.shard_of(name, count) for name in found.runs)
+    missing = Counter(found.shard_of(name, count) for name in found.missing)
+    return {
+        "shards": [{"planned": planned[i], "complete": planned[i] - missing[i]} for i in range(count)],
+        "summarized": (submission.suite_path / "schema.json").exists(),
+        "missing": found.missing,
+    }
+
+
+def _unknown(submission: Submission) -> dict[str, Any]:
+    """The same fields for a suite that cannot be read from here."""
+    shards = [{"planned": None, "complete": None} for _ in range(submission.shards)]
+    return {"shards": shards, "summarized": None, "missing": None}
+
+
+def _table(record: Mapping[str, Any]) -> Table:
+    counted = () if record["elsewhere"] else ("complete", "planned")
+    table = Table("Part", "State", *(name.capitalize() for name in counted), box=None)
+    for shard in record["shards"]:
+        table.add_row(f"shard {shard['shard']}", *(str(shard[name]) for name in ("state", *counted)))
+    summarized = ("yes" if record["summarized"] else "no", "") if counted else ()
+    table.add_row(SUMMARIZE, str(record[SUMMARIZE]), *summarized)
+    return table

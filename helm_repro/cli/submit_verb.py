@@ -10,13 +10,7 @@ from helm_repro.catalogue import load_catalogue
 from helm_repro.cli.gpu_option import chosen_board, gpu_option
 from helm_repro.cli.run_verb import gather_variables
 from helm_repro.engines import clusters
-from helm_repro.engines.submission import (
-    Submission,
-    read_submission,
-    record_path,
-    split_secrets,
-    with_absolute_paths,
-)
+from helm_repro.engines.submission import Submission, split_secrets
 from helm_repro.errors import ConfigurationError
 
 _DEFAULT_SUITE = "my-suite"
@@ -60,7 +54,7 @@ def command(
     """
     catalogue = load_catalogue()
     board = chosen_board(catalogue, leaderboard, gpu)
-    variables, secrets = split_secrets(with_absolute_paths(gather_variables(models, assignments)))
+    variables, secrets = split_secrets(clusters.variables_there(engine, gather_variables(models, assignments)))
     suite = variables.setdefault("SUITE_NAME", _DEFAULT_SUITE)
     for name in ("STAGES", "SHARD_INDEX", "SHARD_COUNT"):
         variables.pop(name, None)
@@ -82,8 +76,7 @@ def command(
         click.echo(clusters.as_text(submission), nl=False)
         return
     cluster = clusters.cluster_of(submission, catalogue)
-    if record_path(submission.output, suite).exists():
-        clusters.refuse_if_active(cluster, read_submission(submission.output, suite))
+    clusters.refuse_if_submitted(submission.output, suite, catalogue)
     submission = submission.with_jobs(cluster.submit(submission, secrets, range(shards)))
     submission.write()
     click.echo(f"submitted {suite}: {', '.join(f'{stage} {job}' for stage, job in submission.jobs.items())}")

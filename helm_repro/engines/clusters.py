@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from helm_repro.catalogue import Catalogue
-from helm_repro.engines.submission import SUMMARIZE, Cluster, Submission
-from helm_repro.errors import ConfigurationError
+from helm_repro.engines.kubernetes_paths import refuse_host_paths
+from helm_repro.engines.submission import (
+    SUMMARIZE,
+    Cluster,
+    Submission,
+    read_submission,
+    record_path,
+    with_absolute_paths,
+)
+from helm_repro.errors import ConfigurationError, EngineError
 from helm_repro.inside.shard import Shard
 from helm_repro.inside.shard_receipts import FILE_NAME, read_receipt
 from helm_repro.inside.sharding import Division, division
@@ -43,6 +52,38 @@ def as_text(submission: Submission) -> str:
     return as_yaml(submission)
 
 
+def variables_there(engine: str, variables: Mapping[str, str]) -> dict[str, str]:
+    """The variables as they mean the same where the tasks run.
+
+    Raises:
+        ConfigurationError: one names a file that is not there.
+    """
+    if engine == "kubernetes":
+        refuse_host_paths(variables)
+        return dict(variables)
+    return with_absolute_paths(variables)
+
+
+def refuse_if_submitted(output: Path, suite: str, catalogue: Catalogue) -> None:
+    """Ask the engine that the suite was submitted to last, which need not be the one it is for now.
+
+    Raises:
+        ConfigurationError: jobs of it still wait or run.
+        EngineError: that engine cannot be asked here.
+    """
+    if not record_path(output, suite).exists():
+        return
+    before = read_submission(output, suite)
+    try:
+        cluster = cluster_of(before, catalogue)
+    except EngineError as error:
+        raise EngineError(
+            f"SUITE_NAME={suite}: was submitted to {before.engine}, which cannot be asked whether it ended ({error}); "
+            "choose another name"
+        ) from error
+    refuse_if_active(cluster, before)
+
+
 def refuse_if_active(cluster: Cluster, submission: Submission) -> None:
     """Raise ConfigurationError if jobs of the suite still wait or run."""
     states = cluster.states(submission)
@@ -54,7 +95,10 @@ def refuse_if_active(cluster: Cluster, submission: Submission) -> None:
 
 
 def unfinished_shards(submission: Submission) -> list[int]:
-    """Shards that did not end well or whose runs are missing; all of them before anything was planned."""
+    """Shards that did not end well or whose runs are missing; all of them before anything was planned.
+
+    The suite must lie in the output folder.
+    """
     divided = division(submission.suite_path)
     return [index for index in range(submission.shards) if not _is_finished(submission, index, divided)]
 

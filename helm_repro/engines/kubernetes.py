@@ -3,11 +3,12 @@
 The client is an optional dependency (``pip install 'helm-repro[kubernetes]'``), and
 ``submit --dry-run`` needs neither it nor a cluster. Variables that may be secrets are
 never written into an object: they must be keys of a Secret in the cluster, named with
-``--secret``.
+``--option secret=NAME``.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from typing import Any, Optional
 import yaml
 
 from helm_repro.engines.kubernetes_manifests import Pods, manifests
+from helm_repro.engines.kubernetes_status import is_finished, shard_states, state
 from helm_repro.engines.submission import SUMMARIZE, Submission
 from helm_repro.errors import ConfigurationError, EngineError
 
@@ -30,6 +32,7 @@ class KubernetesEngine:
 
     def __init__(self) -> None:
         try:
+            import urllib3
             from kubernetes import client, config
         except ImportError as error:
             raise EngineError("kubernetes: needs the client; pip install 'helm-repro[kubernetes]'") from error
@@ -40,8 +43,9 @@ class KubernetesEngine:
         self._api = client.ApiClient()
         self._batch = client.BatchV1Api(self._api)
         self._core = client.CoreV1Api(self._api)
-        self._error: type[Exception] = client.ApiException
-        self._options = client.V1DeleteOptions(propagation_policy="Foreground")
+        # The second: no answer at all, such as no route or a wrong certificate.
+        self._errors: tuple[type[Exception], ...] = (client.ApiException, urllib3.exceptions.HTTPError)
+        self._client = client
 
     def submit(self, submission: Submission, secrets: Mapping[str, str], shards: Sequence[int]) -> dict[str, str]:
         """Apply all objects; finished Jobs of the same name give way, the volume claim stays.
@@ -49,15 +53,14 @@ class KubernetesEngine:
         Every shard is started: those that lack nothing end within seconds.
 
         Raises:
-            EngineError: the cluster refused one.
+            EngineError: the cluster refused one, or a Job of that name has not ended.
         """
         from kubernetes import utils
 
         namespace = namespace_of(submission)
         pods = pods_of(submission)
-        for name in job_names(submission).values():
-            self._delete(self._batch.delete_namespaced_job, name, namespace)
-        for manifest in manifests(pods):
+        self._remove_finished(submission, namespace)
+        for manifest in manifests(dataclasses.replace(pods, submitted=str(int(time.time())))):
             try:
                 utils.create_from_dict(self._api, manifest, namespace=namespace)
             except utils.FailToCreateError as error:
@@ -76,6 +79,18 @@ class KubernetesEngine:
             if pod.status.phase in ("Pending", "Running"):
                 found[_part_of(pod)] = pod.status.phase.lower()
         return found
+
+    def report(self, submission: Submission) -> dict[str, str]:
+        """Ask the Jobs which shards succeeded or failed, and the pods about the others."""
+        names, namespace = job_names(submission), namespace_of(submission)
+        if not names:
+            return {"0": "scheduled", SUMMARIZE: "scheduled"} | self.states(submission)
+        run, summarize = (self._job(names[part], namespace) for part in ("run", SUMMARIZE))
+        return {**shard_states(run, submission.shards), SUMMARIZE: state(summarize)} | self.states(submission)
+
+    def elsewhere(self, submission: Submission) -> str:
+        """The volume, which the submitting machine does not mount."""
+        return f"volume claim {pods_of(submission).claim_name} in namespace {namespace_of(submission)}"
 
     def cancel(self, submission: Submission) -> None:
         """Delete both Jobs with their pods, or the CronJob.
@@ -104,18 +119,44 @@ class KubernetesEngine:
 
     def _pods(self, submission: Submission) -> list[Any]:
         selector = f"app.kubernetes.io/instance={job_name(submission.suite)}"
-        return list(self._core.list_namespaced_pod(namespace_of(submission), label_selector=selector).items)
+        try:
+            return list(self._core.list_namespaced_pod(namespace_of(submission), label_selector=selector).items)
+        except self._errors as error:
+            raise _one_line("pods", error) from error
 
-    def _delete(self, delete: Callable[..., Any], name: str, namespace: str) -> None:
-        """Delete and wait until it is gone with its pods."""
+    def _remove_finished(self, submission: Submission, namespace: str) -> None:
+        """Delete the Jobs of an earlier submission; they may be anybody's, if the suite's name is not unique."""
+        found = [job for name in job_names(submission).values() if (job := self._job(name, namespace))]
+        for job in found:
+            if not is_finished(job):
+                raise EngineError(
+                    f"kubernetes: Job {job.metadata.name} has not ended in namespace {namespace}; cancel it "
+                    f"(`helm-repro cancel {submission.suite}` where it was submitted) or choose another SUITE_NAME"
+                )
+        for job in found:
+            self._delete(self._batch.delete_namespaced_job, job.metadata.name, namespace, job.metadata.uid)
+
+    def _job(self, name: str, namespace: str) -> Optional[Any]:
+        try:
+            return self._batch.read_namespaced_job(name, namespace)
+        except self._errors as error:
+            if getattr(error, "status", None) == _GONE:
+                return None
+            raise _one_line(f"Job {name}", error) from error
+
+    def _delete(self, delete: Callable[..., Any], name: str, namespace: str, uid: Optional[str] = None) -> None:
+        """Delete and wait until it is gone with its pods; with ``uid`` no other object that takes the name since."""
+        options = self._client.V1DeleteOptions(
+            propagation_policy="Foreground", preconditions=self._client.V1Preconditions(uid=uid) if uid else None
+        )
         deadline = time.monotonic() + _SECONDS_TO_CANCEL
         while True:
             try:
-                delete(name, namespace, body=self._options)
-            except self._error as error:
+                delete(name, namespace, body=options)
+            except self._errors as error:
                 if getattr(error, "status", None) == _GONE:
                     return
-                raise EngineError(f"kubernetes: {name}: {getattr(error, 'reason', error)}") from error
+                raise _one_line(name, error) from error
             if time.monotonic() > deadline:
                 raise EngineError(f"kubernetes: {name} is still being deleted")
             time.sleep(1)
@@ -130,11 +171,16 @@ def pods_of(submission: Submission) -> Pods:
     """What a submission asks of the cluster.
 
     Raises:
-        ConfigurationError: it has no image, a variable that may be a secret, or an unknown option.
+        ConfigurationError: it has no image, a variable that may be a secret, an unknown option, or shards
+            and a schedule.
     """
     if submission.image is None:
         raise ConfigurationError("--image=: must be given for Kubernetes, as in registry.example/helm-repro:lite")
     options = _options(submission)
+    if submission.shards > 1 and _is_scheduled(submission):
+        raise ConfigurationError(
+            f"--shards {submission.shards}: --option schedule=… starts one pod that runs and summarizes; leave out one"
+        )
     secrets = [value for name, value in options if name == "secret"]
     if submission.secrets and not secrets:
         raise ConfigurationError(
@@ -170,6 +216,10 @@ def job_names(submission: Submission) -> dict[str, str]:
     if _is_scheduled(submission):
         return {}
     return {"run": f"{name}-run", SUMMARIZE: f"{name}-summarize"}
+
+
+def _one_line(what: str, error: Exception) -> EngineError:
+    return EngineError(f"kubernetes: {what}: {' '.join(str(getattr(error, 'reason', error)).split())[:400]}")
 
 
 def _is_scheduled(submission: Submission) -> bool:

@@ -84,6 +84,12 @@ class Cluster(Protocol):
     def states(self, submission: Submission) -> dict[str, str]:
         """State of each shard's job (by ``"0"``, ``"1"``, …) and of ``summarize``; those that ended are left out."""
 
+    def report(self, submission: Submission) -> dict[str, str]:
+        """The same, and of those that ended what the engine still knows of them."""
+
+    def elsewhere(self, submission: Submission) -> Optional[str]:
+        """Where the suite lies, in words, if not in the output folder; ``None`` if there."""
+
     def cancel(self, submission: Submission) -> None:
         """End all jobs and return when none is left."""
 

@@ -1,14 +1,15 @@
 """A Kubernetes API server that keeps objects in memory and runs nothing.
 
 Enough of the protocol for ``kubectl create --dry-run=client`` and for the official
-client: discovery, create, get, list, delete.
+client: discovery, create, get, list, delete (with a uid as its precondition).
 """
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -24,10 +25,14 @@ _KINDS = {
 
 
 class FakeKubernetes:
-    """``objects`` holds what was created, by (kind in the plural, name); ``kubeconfig`` points at it."""
+    """``objects`` holds what was created, by (kind in the plural, name); ``kubeconfig`` points at it.
+
+    ``before_delete`` is called before an object is deleted.
+    """
 
     def __init__(self, folder: Path, address: str):
         self.objects: dict[tuple[str, str], dict[str, Any]] = {}
+        self.before_delete: Callable[[], object] = lambda: None
         self.kubeconfig = folder / "kubeconfig"
         context = {"name": "fake", "context": {"cluster": "fake", "user": "fake"}}
         config = {
@@ -50,6 +55,7 @@ class FakeKubernetes:
             key = (kind, body["metadata"]["name"])
             if key in self.objects:
                 return 409, _status(409, "AlreadyExists")
+            body["metadata"]["uid"] = str(uuid.uuid4())
             self.objects[key] = body
             return 201, body
         if not rest:
@@ -57,9 +63,15 @@ class FakeKubernetes:
             return 200, {"kind": "List", "apiVersion": "v1", "items": items}
         if rest[1:] == ["log"]:
             return 200, "first line\nlast line\n"
-        if (kind, rest[0]) not in self.objects:
+        if method == "DELETE":
+            self.before_delete()
+        item = self.objects.get((kind, rest[0]))
+        if item is None:
             return 404, _status(404, "NotFound")
-        item = self.objects.pop((kind, rest[0])) if method == "DELETE" else self.objects[(kind, rest[0])]
+        if method == "DELETE":
+            if (body or {}).get("preconditions", {}).get("uid") not in (None, item["metadata"]["uid"]):
+                return 409, _status(409, "Conflict")
+            del self.objects[kind, rest[0]]
         return 200, item
 
 
