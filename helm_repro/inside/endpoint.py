@@ -15,7 +15,7 @@ import dataclasses
 import hashlib
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 from urllib.parse import urlsplit
@@ -27,6 +27,8 @@ KEY_VARIABLE = "MODEL_API_KEY"
 # What servers without keys are sent, by HELM's VLLM clients and by everyone else's. Without any key the
 # OpenAI SDK would send the user's OPENAI_API_KEY to this server.
 NO_KEY = "EMPTY"
+# What the OpenAI SDK sends where its caller names nothing else (OpenAI.__init__ in openai/_client.py).
+_SDK_FALLBACKS = ("OPENAI_API_KEY", "OPENAI_ORG_ID")
 _COMPANIONS = (
     "MODEL_API",
     "MODEL_API_KEY",
@@ -75,11 +77,13 @@ class Endpoint:
         """First part of the deployment's name, hence HELM's request cache file and the name of its key.
 
         It stands for the server and the model on it: answers of one are never taken for another's.
+        It holds no dot: HELM looks its key up as ``<organization>ApiKey`` in a HOCON tree, where
+        ``v1.5ApiKey`` is the key ``5ApiKey`` in ``v1``; it would find none and the OpenAI SDK would
+        send OPENAI_API_KEY.
         """
-        if self.id:
-            return f"endpoint-{self.id}"
-        identity = json.dumps([self.base_url, self.api, self.served_name(model)])
-        return f"endpoint-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
+        identity = json.dumps([self.id or self.base_url, self.api, self.served_name(model)])
+        digest = hashlib.sha256(identity.encode()).hexdigest()[:12]
+        return "-".join(["endpoint", *([self.id.replace(".", "-")] if self.id else []), digest])
 
 
 def read_endpoint(text: Callable[[str], Optional[str]], models: Sequence[str]) -> Optional[Endpoint]:
@@ -152,6 +156,14 @@ def check_url(value: str) -> str:
             shorter = value.rstrip("/").removesuffix(route)
             raise VariableError("MODEL_BASE_URL", value, f"{route} is added by the client; did you mean {shorter}?")
     return value.rstrip("/")
+
+
+def without_fallbacks(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment less what the OpenAI SDK would send to the user's server on its own account.
+
+    HELM's deployments at OpenAI find their key all the same: they get it as ``openaiApiKey``.
+    """
+    return {name: value for name, value in environ.items() if name not in _SDK_FALLBACKS}
 
 
 def helm_keys(endpoint: Endpoint, models: Sequence[str], key: Optional[str]) -> dict[str, str]:

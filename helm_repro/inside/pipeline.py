@@ -29,6 +29,7 @@ from helm_repro.inside import (
 )
 from helm_repro.inside.cpus import usable_cpus
 from helm_repro.inside.credentials import Credentials, read_credentials
+from helm_repro.inside.endpoint import without_fallbacks
 from helm_repro.inside.errors import InsideError, Stopped, VariableError
 from helm_repro.inside.exit_codes import ExitCode
 from helm_repro.inside.helm_process import HelmProcess
@@ -103,6 +104,7 @@ def helm_process(settings: Settings, environ: Mapping[str, str], credentials: Cr
     """The process that will hold HELM and the keys, not started."""
     keys = credentials.helm_environment(own_models.helm_keys(settings, credentials))
     base_url = settings.endpoint.base_url if settings.endpoint else None
+    environ = without_fallbacks(environ) if settings.endpoint else environ
     caches = offline.environment(settings.prod_env / "cache", environ, settings.offline, base_url)
     # The runner has no flag for it (see parallel_runner).
     jobs = {"JOBS": "auto" if settings.jobs is None else str(settings.jobs)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -11,9 +12,12 @@ from pathlib import Path
 import pytest
 
 from helm_repro.inside import endpoint as endpoints
+from helm_repro.inside import pipeline
+from helm_repro.inside.credentials import read_credentials
 from helm_repro.inside.endpoint import read_endpoint
 from helm_repro.inside.endpoint_probe import probe
 from helm_repro.inside.errors import InsideError, VariableError
+from helm_repro.inside.settings import read_settings
 from tests.support.openai_server import Failures, OpenAIServer
 
 NAME = "my-org/my-model"
@@ -213,7 +217,35 @@ def test_answers_of_one_server_are_never_another_servers() -> None:
     ]
     assert len({first, *(other.organization(NAME) for other in others)}) == 4
     moved = [endpoint_at(f"http://{host}/v1", MODEL_ENDPOINT_ID="mine").organization(NAME) for host in "ab"]
-    assert moved == ["endpoint-mine", "endpoint-mine"]
+    assert moved[0] == moved[1]
+    assert moved[0].startswith("endpoint-mine-")
+
+
+def test_two_models_at_one_named_server_are_two_deployments() -> None:
+    endpoint = endpoint_at("http://a/v1", MODEL_ENDPOINT_ID="mine")
+    names = [endpoints.model(endpoint, name, "0.5.16").deployment["name"] for name in ("a/m", "b/m")]
+    assert len(set(names)) == 2
+
+
+@pytest.mark.parametrize("identifier", ["v1.5", "a.b.c", "a..b", "a_b-c"])
+def test_helm_finds_the_key_whatever_the_servers_name(identifier: str) -> None:
+    """A dot in a HOCON key is a path: HELM would find no key, and the OpenAI SDK would send OPENAI_API_KEY."""
+    endpoint = endpoint_at("http://a/v1", MODEL_ENDPOINT_ID=identifier)
+    (key,) = endpoints.helm_keys(endpoint, [NAME], KEY)
+    assert re.fullmatch(r"[A-Za-z0-9_-]+", key)
+    dashed = endpoint_at("http://a/v1", MODEL_ENDPOINT_ID=identifier.replace(".", "-"))
+    assert ("." in identifier) == (endpoint.organization(NAME) != dashed.organization(NAME))
+
+
+def test_helms_process_holds_openais_key_only_under_helms_name(board, tmp_path: Path) -> None:
+    """So that the OpenAI SDK cannot fall back to it, whatever else goes wrong."""
+    for variables, found in (({"MODEL_BASE_URL": "http://a/v1"}, None), ({}, "planted-openai-key")):
+        given = {"OPENAI_API_KEY": "planted-openai-key", "MODELS_TO_RUN": NAME, "DATA_DIR": str(tmp_path), **variables}
+        settings = read_settings({**given, "STAGES": "run"}, board)
+        credentials = read_credentials(given, tmp_path)
+        environment = pipeline.helm_process(settings, given, credentials)._environ
+        assert environment.get("OPENAI_API_KEY") == found
+        assert "planted-openai-key" in environment["HELM_CREDENTIALS"]
 
 
 def test_a_key_that_no_header_can_carry() -> None:

@@ -75,6 +75,15 @@ def test_an_evaluation(helm_entrypoint, server, variables, tmp_path, api, key):
     _assert_nowhere(tmp_path / "data", done.stdout + done.stderr, [KEY, "planted-openai-key"])
 
 
+@pytest.mark.parametrize("key", [None, KEY])
+def test_openais_key_never_reaches_the_users_server(helm_entrypoint, server, variables, key):
+    variables |= {"MODEL_ENDPOINT_ID": "v1.5", **({"MODEL_API_KEY": key} if key else {})}
+    done = helm_entrypoint("run", **variables)
+    assert done.returncode == 0, done.stderr
+    assert sum(server.answered.values()) == 5
+    assert server.authorizations == {f"Bearer {key or 'EMPTY'}"}
+
+
 def test_a_missing_key_ends_before_anything_is_run(helm_entrypoint, server, variables, tmp_path):
     server.api_key = KEY
     done = helm_entrypoint("run", **variables)

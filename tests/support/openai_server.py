@@ -130,6 +130,7 @@ class OpenAIServer:
         self.answered: Counter[str] = Counter()
         self.in_flight = 0
         self.most_in_flight = 0
+        self.authorizations: set[str] = set()
 
     @property
     def base_url(self) -> str:
@@ -170,6 +171,7 @@ class OpenAIServer:
                     for name, _, value in (line.partition(":") for line in head.split("\r\n")[1:])
                 }
                 body = await reader.readexactly(int(headers.get("content-length", "0")))
+                self.authorizations.add(headers.get("authorization", ""))
                 await self._respond(writer, method, path.partition("?")[0], headers, body)
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass  # the client closed the connection, or the server closes
