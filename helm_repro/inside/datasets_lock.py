@@ -27,6 +27,8 @@ FOLDERS = (
     "prod_env/cache/huggingface",
     "prod_env/cache/nltk",
     "prod_env/cache/tiktoken",
+    "prod_env/cache/python",
+    "prod_env/cache/metrics",
 )
 _PASSING = re.compile(r"\.(lock|tmp|incomplete|pyc)$|/\.locks/|/\.no_exist/|/xet/")
 # huggingface_hub's layout: <kind>s--<organization>--<name>/snapshots/<commit>/… and blobs/<etag>.

@@ -7,7 +7,9 @@ import itertools
 import json
 import os
 import socket
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,24 @@ from typing import Any
 # keep what they know of a folder (acdirmax is 60 s in nfs(5), actimeo at most that in common set-ups of SMB).
 CLAIM_SECONDS = 120.0
 _SECONDS_BETWEEN_LOOKS = 0.2
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary file beside ``path`` that takes its place at the end, unless an error ends the block.
+
+    Raises:
+        OSError: it could not be written.
+    """
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    os.close(descriptor)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -1,8 +1,8 @@
 """``warm``: fetch all that a leaderboard needs, so that it can run where there is no network.
 
 Run specs are constructed (some download for that), HELM makes every scenario's instances
-(``--cache-instances-only``), and tokenizers, weights of hub models and NLTK's data are
-fetched; all of it is recorded in datasets.lock. No model is asked anything.
+(``--cache-instances-only``), and tokenizers, weights of hub models, NLTK's data and what
+metrics fetch are fetched; all of it is recorded in datasets.lock. No model is asked anything.
 
 Like a dry run it works in a place of its own, ``warm/`` in the data directory, because HELM
 makes a folder for every run; what it downloads goes where runs look for it, by links.
@@ -17,7 +17,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from helm_repro.inside import datasets_lock, offline, pipeline, run_stage, stages
+from helm_repro.inside import datasets_lock, offline, pipeline, run_stage, scoring_files, stages
 from helm_repro.inside.credentials import read_credentials
 from helm_repro.inside.dry_run import link
 from helm_repro.inside.errors import InsideError, VariableError
@@ -59,12 +59,15 @@ def fill_cache(settings: Settings, as_json: bool = False, environ: Mapping[str, 
         problems = helm.call(
             "helm_repro.inside.prefetch:prefetch", deployments=deployments, local_path=str(elsewhere.local_path)
         )
+    problems += [f"{file}: {reason}" for file, reason in scoring_files.provide(settings, wanted)]
     problems += [f"{item['entry']}: {item['reason']}" for item in plan["failed"]]
     failed = {
         event["run"]: event["cause"] for event in Journal(elsewhere.suite_path).read() if event["event"] == "fail"
     }
     problems += [f"{run}: {cause}" for run, cause in failed.items()]
-    lock = datasets_lock.write(settings.data_dir, settings.prod_env, _downloads(log))
+    lock = datasets_lock.write(
+        settings.data_dir, settings.prod_env, {**_downloads(log), **scoring_files.sources(settings)}
+    )
     shutil.rmtree(elsewhere.output_path / "runs", ignore_errors=True)
     size = sum(entry["size"] for entry in lock["files"])
     say(

@@ -8,6 +8,7 @@ within milliseconds instead of after a timeout.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import socket
@@ -35,9 +36,21 @@ def cache_folders(cache: Path, environ: Mapping[str, str]) -> dict[str, str]:
     return {name: environ.get(name) or str(cache / folder) for name, folder in CACHES.items()}
 
 
+def python_folder(cache: Path) -> Path:
+    """Where HELM's processes find Python packages that are data, such as spaCy's models."""
+    return cache / "python"
+
+
 def environment(cache: Path, environ: Mapping[str, str], offline: bool, base_url: str | None) -> dict[str, str]:
-    """Variables for HELM's processes: where caches are, and with ``offline`` that nothing else may be used."""
+    """Variables for HELM's processes: where caches are, and with ``offline`` that nothing else may be used.
+
+    Makes the folder of packages, because Python never looks again for one that was not there when it started.
+    """
     variables = cache_folders(cache, environ)
+    packages = python_folder(cache)
+    with contextlib.suppress(OSError):
+        packages.mkdir(parents=True, exist_ok=True)
+    variables["PYTHONPATH"] = os.pathsep.join(filter(None, (environ.get("PYTHONPATH"), str(packages))))
     if offline:
         host = urlsplit(base_url).hostname if base_url else None
         variables |= {**_SWITCHES, ALLOWED_VARIABLE: host or ""}

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from helm_repro.inside import datasets_lock, endpoint_probe, failures, own_models
+from helm_repro.inside import datasets_lock, endpoint_probe, failures, own_models, prerequisites
 from helm_repro.inside import judges as judges_module
 from helm_repro.inside.credentials import CREDENTIALS, Credentials
 from helm_repro.inside.errors import InsideError
@@ -48,6 +48,7 @@ def preflight(
         *_machine(settings),
         *_judges(settings, judges, credentials),
         *_data(settings, plan, credentials),
+        *(Problem(*found) for found in prerequisites.missing(settings, plan)),
     ]
     if not any(not problem.warning for problem in problems):
         problems += _models(helm, settings, plan, judges, credentials)

@@ -56,7 +56,14 @@ def test_caches_are_below_the_data_directory_unless_mounted_elsewhere(tmp_path: 
     assert variables["NLTK_DATA"] == "/mnt/nltk"
     assert variables["HF_HUB_OFFLINE"] == variables["HF_DATASETS_OFFLINE"] == variables["TRANSFORMERS_OFFLINE"] == "1"
     assert variables[offline.ALLOWED_VARIABLE] == "gpu"
-    assert set(offline.environment(tmp_path, {}, offline=False, base_url=None)) == set(offline.CACHES)
+    online = offline.environment(tmp_path, {}, offline=False, base_url=None)
+    assert set(online) == {*offline.CACHES, "PYTHONPATH"}
+
+
+def test_helms_processes_import_packages_of_data_from_a_folder_that_is_there_before_they_start(tmp_path: Path) -> None:
+    variables = offline.environment(tmp_path, {"PYTHONPATH": "/mine"}, offline=False, base_url=None)
+    assert variables["PYTHONPATH"] == f"/mine:{tmp_path}/python"
+    assert (tmp_path / "python").is_dir()
 
 
 @pytest.fixture
