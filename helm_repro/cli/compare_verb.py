@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
 
 import click
 
+from helm_repro.catalogue import load_catalogue
+from helm_repro.catalogue.models import Judge
 from helm_repro.cli import published_options as options
 from helm_repro.cli.verdict_table import print_verification
 from helm_repro.cli.verify_verb import exit_code
 from helm_repro.errors import ConfigurationError
 from helm_repro.results import tables
+from helm_repro.results.judges import replaced
 from helm_repro.results.layout import Results
 from helm_repro.results.matching import models_of
 from helm_repro.results.report import write_report
 from helm_repro.results.report_data import report_data
-from helm_repro.results.suite_record import read_suite_record
+from helm_repro.results.suite_record import SuiteRecord, read_suite_record
 from helm_repro.results.verification import verify
 
 
@@ -49,19 +54,33 @@ def command(
     """
     failing = options.parse_fail_on(fail_on)
     a, b = options.own_suite(output, suite_a), options.own_suite(output, suite_b)
-    record = read_suite_record(options.suite_path(a))
-    outcome = verify(a, b, models, _aliases(a, b, aliases), None, record.failures, confidence)
+    records = [read_suite_record(options.suite_path(suite)) for suite in (a, b)]
+    of_a, of_b = (replaced(record.substitutes, _judges(record)) for record in records)
+    outcome = verify(
+        *(a, b, models, _aliases(a, b, aliases), None, records[0].failures, confidence),
+        # The same substitute on both sides is the same judge.
+        replaced=of_a ^ of_b,
+    )
     if not outcome.scenarios:
         raise ConfigurationError(f"SUITE_A {suite_a}: holds no run that the schema shows")
     labels = (a.name, b.name) if a.name != b.name else ("A", "B")
+    partial = [f"{label}: {why}" for label, record in zip(labels, records, strict=True) for why in record.partial]
     if as_json:
-        click.echo(json.dumps(tables.as_json(outcome), indent=1, ensure_ascii=False))
+        suites = [{"suite": suite.name, **record.marks()} for suite, record in zip((a, b), records, strict=True)]
+        click.echo(json.dumps({"suites": suites, **tables.as_json(outcome)}, indent=1, ensure_ascii=False))
     else:
-        print_verification(outcome, record.partial, *labels)
+        print_verification(outcome, partial, *labels)
     if directory:
-        for path in write_report(report_data(outcome, record, None, *labels), directory):
+        both = dataclasses.replace(records[0], partial=tuple(partial))
+        for path in write_report(report_data(outcome, both, None, *labels), directory):
             click.echo(path, err=True)
     sys.exit(exit_code(set(outcome.counts()), failing))
+
+
+def _judges(record: SuiteRecord) -> Sequence[Judge]:
+    """Those of the leaderboard that the suite says it is of; none if the catalogue has no such one any more."""
+    board = load_catalogue().leaderboards.get(record.leaderboard or "")
+    return board.judges if board else ()
 
 
 def _aliases(a: Results, b: Results, pairs: tuple[str, ...]) -> dict[str, str]:

@@ -11,6 +11,7 @@ import click
 from helm_repro.catalogue import load_catalogue
 from helm_repro.cli import published_options as options
 from helm_repro.errors import ConfigurationError
+from helm_repro.results.judges import replaced
 from helm_repro.results.layout import NothingPublished, Results
 from helm_repro.results.report import write_report
 from helm_repro.results.report_data import report_data
@@ -56,7 +57,8 @@ def command(
                 )
             theirs = stack.enter_context(options.published_results(catalogue, board, published, release))
         renamed = options.parse_aliases(aliases)
-        outcome = verify(ours, theirs, models, renamed, board, record.failures, confidence)
+        judges = replaced(record.substitutes, board.judges if board else ())
+        outcome = verify(ours, theirs, models, renamed, board, record.failures, confidence, replaced=judges)
         data = report_data(outcome, record, board)
     for path in write_report(data, directory or output / "reports" / ours.name):
         click.echo(path)

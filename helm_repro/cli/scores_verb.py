@@ -30,8 +30,7 @@ def print_scores(suite_path: Path) -> None:
     Console(width=None if console.is_terminal else 200).print(table)
     record = read_suite_record(suite_path)
     if record.partial:
-        counts = record.receipt or {}
-        runs = f"{counts['complete']} of {counts['planned']} runs; " if "planned" in counts else ""
+        runs = f"{record.counts[0]} of {record.counts[1]} runs; " if record.counts else ""
         click.echo(f"not the whole leaderboard: {runs}{'; '.join(record.partial)}")
 
 
@@ -43,6 +42,8 @@ def command(suite: str, output: Path, as_json: bool) -> None:
     """Print the scores of SUITE in the results folder."""
     suite_path = output / "benchmark_output" / "runs" / suite
     if as_json:
-        click.echo(json.dumps([dataclasses.asdict(score) for score in read_scores(suite_path)], indent=1))
+        scores = [dataclasses.asdict(score) for score in read_scores(suite_path)]
+        document = {"suite": suite_path.name, **read_suite_record(suite_path).marks(), "scores": scores}
+        click.echo(json.dumps(document, indent=1, ensure_ascii=False))
     else:
         print_scores(suite_path)

@@ -17,6 +17,7 @@ from helm_repro.engines import choose
 from helm_repro.errors import ConfigurationError
 from helm_repro.inside.exit_codes import ExitCode
 from helm_repro.results import tables
+from helm_repro.results.judges import replaced
 from helm_repro.results.layout import Results
 from helm_repro.results.recipe_check import RecipeCheck, check_recipes, planned_runs
 from helm_repro.results.suite_record import read_suite_record
@@ -81,11 +82,12 @@ def command(
         else:
             ours = options.own_suite(output, suite)
             record = read_suite_record(options.suite_path(ours))
-            outcome = verify(ours, results, models, renamed, board, record.failures, confidence)
+            judges = replaced(record.substitutes, board.judges)
+            outcome = verify(ours, results, models, renamed, board, record.failures, confidence, replaced=judges)
             if not outcome.scenarios:
                 raise ConfigurationError(f"SUITE {suite}: holds no run that the schema shows")
             if as_json:
-                document = {"leaderboard": board.id, "partial": list(record.partial), **tables.as_json(outcome)}
+                document = {"leaderboard": board.id, **record.marks(), **tables.as_json(outcome)}
                 click.echo(json.dumps(document, indent=1, ensure_ascii=False))
             else:
                 print_verification(outcome, record.partial)

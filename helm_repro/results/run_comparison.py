@@ -83,6 +83,7 @@ def compare_run(
     headline: Headline,
     judge_retired: Optional[str] = None,
     confidence: float = bootstrap.CONFIDENCE,
+    judge_replaced: Optional[str] = None,
 ) -> RunComparison:
     """Compare one run for one headline metric.
 
@@ -114,6 +115,7 @@ def compare_run(
     evidence = Evidence(
         published_run=published.files.name,
         recipe=recipe,
+        judge_replaced=judge_replaced,
         judge_retired=judge_retired,
         judgements_missing=missing,
         instances=check,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Optional
 
@@ -19,6 +20,8 @@ from helm_repro.inside.suite import examine
 
 # The failure class that stands for a model its provider no longer serves.
 _RETIRED = "unknown model"
+# As helm_repro.inside.judges.marks says it.
+_REPLACED = re.compile(r"judge replaced: (\S+) by (.+)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +50,11 @@ class Anomaly:
 
 @dataclasses.dataclass(frozen=True)
 class SuiteRecord:
-    """Everything known of a suite but its scores."""
+    """Everything known of a suite but its scores.
+
+    Attributes:
+        substitutes: judge's model or deployment -> what answered in its place.
+    """
 
     path: Path
     leaderboard: Optional[str]
@@ -56,12 +63,26 @@ class SuiteRecord:
     failures: dict[str, Failure]
     anomalies: tuple[Anomaly, ...]
     partial: tuple[str, ...]
+    substitutes: dict[str, str]
+
+    @property
+    def counts(self) -> Optional[tuple[int, int]]:
+        """Runs that are complete and runs that were planned; ``None`` if nothing is known of a plan."""
+        if self.receipt and "planned" in self.receipt:
+            return int(self.receipt["complete"]), int(self.receipt["planned"])
+        return (len(self.planned) - len(self.failures), len(self.planned)) if self.planned else None
+
+    def marks(self) -> dict[str, Any]:
+        """What every output in JSON says of the suite's completeness."""
+        complete, planned = self.counts or (None, None)
+        return {"complete": complete, "planned": planned, "partial": list(self.partial)}
 
 
 def read_suite_record(path: Path) -> SuiteRecord:
     """Read the records of ``benchmark_output/runs/<suite>``; a record that is cut short counts as absent."""
     receipt = _json(path / "receipt.json")
-    identity = (_json(path / "suite.json") or {}).get("identity") or {}
+    suite = _json(path / "suite.json") or {}
+    identity = suite.get("identity") or {}
     planned, failures = planned_runs(path), _failures(path)
     unfinished = [name for name in planned if not (path / name / "stats.json").is_file()]
     partial = [str(reason) for reason in (receipt or {}).get("partial") or []]
@@ -79,7 +100,21 @@ def read_suite_record(path: Path) -> SuiteRecord:
         },
         anomalies=tuple(_anomalies(path, receipt)),
         partial=tuple(partial),
+        substitutes=_substitutes(suite, partial),
     )
+
+
+def _substitutes(suite: Mapping[str, Any], partial: Iterable[str]) -> dict[str, str]:
+    """As ``suite.json`` says, which is there from the start, and as the receipt marks.
+
+    JUDGE_OVERRIDES are part of the identity, also of one that RESUME=force has replaced; a judge
+    redefined in the user's own deployments file is known from its mark only (``judges.marks``).
+    """
+    identities = [suite.get("identity"), *(forced.get("from") for forced in suite.get("forced") or ())]
+    found = {
+        name: to for identity in identities for name, to in ((identity or {}).get("judge_overrides") or {}).items()
+    }
+    return {**found, **{match[1]: match[2] for match in map(_REPLACED.fullmatch, partial) if match}}
 
 
 def _failures(path: Path) -> dict[str, Failure]:

@@ -44,6 +44,7 @@ class Cause(enum.StrEnum):
     NOT_PUBLISHED = "not published"
     MODEL_RETIRED = "model retired"
     PARTIAL = "partial"
+    JUDGE_REPLACED = "judge replaced"
     JUDGE_RETIRED = "judge retired"
     JUDGE_MISSING = "judge missing"
     LIMITS_DIFFER = "limits differ"
@@ -59,6 +60,7 @@ class Evidence:
     our_failure: Optional[str] = None
     model_retired: bool = False
     recipe: Sequence[Difference] = ()
+    judge_replaced: Optional[str] = None
     judge_retired: Optional[str] = None
     judgements_missing: Sequence[str] = ()
     instances: Optional[InstanceCheck] = None
@@ -114,6 +116,7 @@ _RULES: tuple[_Rule, ...] = (
     (lambda e: (e.our_failure or "") if e.model_retired else "", Verdict.NOT_COMPARABLE, Cause.MODEL_RETIRED),
     (lambda e: e.our_failure or "", Verdict.NOT_COMPARABLE, Cause.PARTIAL),
     (lambda e: _named(e, _RECIPE_KINDS), Verdict.RECIPE_DIFFERS, None),
+    (lambda e: e.judge_replaced or "", Verdict.NOT_COMPARABLE, Cause.JUDGE_REPLACED),
     (lambda e: e.judge_retired or "", Verdict.NOT_COMPARABLE, Cause.JUDGE_RETIRED),
     (_judges, Verdict.NOT_COMPARABLE, Cause.JUDGE_MISSING),
     (_limits, Verdict.NOT_COMPARABLE, Cause.LIMITS_DIFFER),

@@ -15,6 +15,7 @@ from typing import Any, Optional
 from helm_repro.catalogue import Leaderboard
 from helm_repro.errors import ConfigurationError
 from helm_repro.results import bootstrap
+from helm_repro.results.judges import Replaced, replacements_of, retired_judge
 from helm_repro.results.layout import Results, folder_name
 from helm_repro.results.matching import counterparts, model_in, models_of, runs_of
 from helm_repro.results.run_comparison import RunComparison, Side, compare_run, describe_alone
@@ -64,6 +65,7 @@ def verify(
     failures: Mapping[str, Failure] = {},
     confidence: float = bootstrap.CONFIDENCE,
     on_run: Callable[[str], None] = lambda name: None,
+    replaced: frozenset[Replaced] = frozenset(),
 ) -> Verification:
     """Compare every run of the models that ours holds or should hold.
 
@@ -73,6 +75,7 @@ def verify(
         leaderboard: knows judges that are retired.
         failures: our run name -> why it has no result.
         on_run: told each run's name when it is done.
+        replaced: judges that scored one side only.
 
     Raises:
         ConfigurationError: ours has no such model.
@@ -92,7 +95,7 @@ def verify(
 
     def work(job: tuple[str, str, Optional[str]]) -> list[RunComparison]:
         _, name, match = job
-        result = _compare(ours, published, name, match, schema, leaderboard, failures.get(name), confidence)
+        result = _compare(ours, published, name, match, schema, leaderboard, failures.get(name), confidence, replaced)
         on_run(name)
         return result
 
@@ -132,6 +135,7 @@ def _compare(
     leaderboard: Optional[Leaderboard],
     failure: Optional[Failure],
     confidence: float,
+    replaced: frozenset[Replaced],
 ) -> list[RunComparison]:
     theirs: Optional[Side] = None
     missing: Optional[str] = None
@@ -162,17 +166,9 @@ def _compare(
         if missing:
             judgement = Judgement(judgement.verdict, missing, judgement.cause)
         return [describe_alone(mine, headline, judgement, confidence) for headline in found]
-    retired = retired_judge(leaderboard, name, _when(ours)) if leaderboard else None
-    return [compare_run(mine, theirs, headline, retired, confidence) for headline in found]
-
-
-def retired_judge(leaderboard: Leaderboard, run: str, day: datetime.date) -> Optional[str]:
-    """The judge that this run needs and that was no longer served on the day it ran."""
-    function = run.partition(":")[0]
-    for item in leaderboard.judges:
-        if item.retired and item.retired <= day and (not item.used_by or function in item.used_by):
-            return f"{item.model} was withdrawn on {item.retired.isoformat()}, so another judge scored this"
-    return None
+    retired = retired_judge(leaderboard.judges, name, _when(ours)) if leaderboard else None
+    stand_ins = replacements_of(name, replaced)
+    return [compare_run(mine, theirs, headline, retired, confidence, stand_ins) for headline in found]
 
 
 def _when(results: Results) -> datetime.date:

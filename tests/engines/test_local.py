@@ -55,7 +55,10 @@ def test_smoke_prints_a_score_for_every_run_and_the_files_are_ours(helm_python: 
     assert len({item["instance"]["id"] for item in state["request_states"]}) == 4
 
     again = helm_repro("scores", "--output", str(output), "--json")
-    assert {score["run"] for score in json.loads(again.stdout)} == {path.name for path in suite.glob("*:*")}
+    found = json.loads(again.stdout)
+    assert (found["suite"], found["complete"], found["planned"]) == ("my-suite", 10, 10)
+    assert found["partial"] == ["4 instances instead of 10"]
+    assert {score["run"] for score in found["scores"]} == {path.name for path in suite.glob("*:*")}
 
 
 def test_an_unknown_leaderboard_is_named_with_what_is_allowed() -> None:

@@ -10,16 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helm_repro.catalogue import Catalogue
 from helm_repro.catalogue.models import Judge
 from helm_repro.results import bootstrap
 from helm_repro.results.bootstrap import Interval
 from helm_repro.results.instances import InstanceCheck, InstanceSet, asked, compare_instances, digest
+from helm_repro.results.judges import Replaced, replaced, replacements_of, retired_judge
 from helm_repro.results.matching import counterparts, run_key, runs_of
 from helm_repro.results.recipe import Difference
 from helm_repro.results.statistics import Headline, total, win_rates
 from helm_repro.results.verdicts import Cause, Evidence, Verdict, judge
-from helm_repro.results.verification import retired_judge
 
 HEADLINE = Headline("mmlu", "MMLU", "quasi_exact_match", "test")
 
@@ -150,6 +149,7 @@ LIMIT = Difference("limits", "adapter_spec.max_eval_instances", 10, 1000)
         ({"recipe": [LIMIT], "instances": None}, Verdict.NOT_COMPARABLE, Cause.LIMITS_DIFFER),
         ({"recipe": [Difference("judges", "judges.X", None, "present")]}, Verdict.NOT_COMPARABLE, Cause.JUDGE_MISSING),
         ({"judgements_missing": ["x.score"]}, Verdict.NOT_COMPARABLE, Cause.JUDGE_MISSING),
+        ({"judge_replaced": "x for y"}, Verdict.NOT_COMPARABLE, Cause.JUDGE_REPLACED),
         ({"judge_retired": "gone"}, Verdict.NOT_COMPARABLE, Cause.JUDGE_RETIRED),
         ({"instances": InstanceCheck(90, 100, 90, 0)}, Verdict.NOT_COMPARABLE, Cause.PARTIAL),
         ({"instances": InstanceCheck(100, 100, 98, 0)}, Verdict.NOT_COMPARABLE, Cause.DATA_CHANGED),
@@ -188,10 +188,20 @@ def test_flipped_answers() -> None:
     assert flipped(1000, 0.0, one_way=True) == Verdict.REPRODUCED
 
 
-def test_retired_judge(catalogue: Catalogue) -> None:
+def test_retired_judge() -> None:
     day = datetime.date(2026, 1, 1)
     judges = [Judge(model="openai/old", retired=day, used_by=["harm_bench"])]
-    board = catalogue.leaderboards["smoke"].model_copy(update={"judges": judges})
-    assert retired_judge(board, "harm_bench:model=a_b", day)
-    assert retired_judge(board, "bbq:model=a_b", day) is None
-    assert retired_judge(board, "harm_bench:model=a_b", day - datetime.timedelta(days=1)) is None
+    assert retired_judge(judges, "harm_bench:model=a_b", day)
+    assert retired_judge(judges, "bbq:model=a_b", day) is None
+    assert retired_judge(judges, "harm_bench:model=a_b", day - datetime.timedelta(days=1)) is None
+
+
+def test_replaced_judges() -> None:
+    judges = [Judge(model="openai/old", deployment="site/old", used_by=["harm_bench"])]
+    by_model, by_deployment = (replaced({name: "x/y"}, judges) for name in ("openai/old", "site/old"))
+    assert by_model == by_deployment == {Replaced("openai/old", "x/y", ("harm_bench",))}
+    assert replacements_of("harm_bench:model=a_b", by_model) == "x/y scored in place of openai/old"
+    assert replacements_of("bbq:model=a_b", by_model) is None
+    assert not replaced({"site/old": "openai/old"}, judges), "the same model through another service"
+    own = replaced({"my/judge": "x/y"}, judges)
+    assert replacements_of("bbq:model=a_b", own), "which runs a judge of one's own conf scores is not known"

@@ -220,6 +220,50 @@ def test_compare_suites(verb: Verb, output: Path, tmp_path: Path) -> None:
     assert result.exit_code == 7
 
 
+def replace_judge(output: Path, suite: str, **receipt: Any) -> None:
+    """Record that ``x/y`` judged this suite."""
+    folder = output / "benchmark_output" / "runs" / suite
+    identity = {"leaderboard": "smoke", "judge_overrides": {"a/judge": "x/y"}}
+    (folder / "suite.json").write_text(json.dumps({"identity": identity, "models": list(MODELS)}))
+    if receipt:
+        (folder / "receipt.json").write_text(json.dumps({"leaderboard": "smoke", "models": list(MODELS), **receipt}))
+
+
+def test_another_judge_makes_no_drift(verdicts: Verdicts, verb: Verb, output: Path, server: FileServer) -> None:
+    replace_judge(output, "flipped")
+    code, found = verdicts(suite="flipped")
+    assert (code, found) == (0, dict.fromkeys(SCENARIOS, "not comparable: judge replaced"))
+    # A judge that the user's own file defines anew is known from the receipt alone.
+    mark = "judge replaced: b/judge by prod_env/model_deployments.yaml"
+    replace_judge(output, "same", complete=12, planned=13, partial=["1 failed", mark])
+    published = ("--release", RELEASE, "--published", f"{server.url}/benchmark_output")
+    result = verb("verify", "smoke", "--suite", "same", "--output", output, *published, "--json")
+    document = json.loads(result.stdout)
+    assert (document["complete"], document["planned"], document["partial"]) == (12, 13, ["1 failed", mark])
+    assert document["scenarios"][0]["reason"].endswith(
+        "first: prod_env/model_deployments.yaml scored in place of b/judge; x/y scored in place of a/judge"
+    )
+    text = verb("report", "same", "--output", output, *published, "--to", output / "report").stdout
+    assert "6 not comparable" in text
+
+
+def test_compare_shows_what_either_suite_lacks(verb: Verb, output: Path, tmp_path: Path) -> None:
+    mark = "judge replaced: a/judge by x/y"
+    replace_judge(output, "flipped", complete=12, planned=13, partial=["1 failed", mark])
+    result = verb("compare", "same", "flipped", "--output", output, "--to", tmp_path)
+    assert f"PARTIAL SUITE: flipped: 1 failed\nPARTIAL SUITE: flipped: {mark}\n" in result.stdout
+    assert "6 scenarios: 6 not comparable" in result.stdout
+    assert f"**Partial suite.** flipped: {mark}" in (tmp_path / "report.md").read_text()
+    document = json.loads(verb("compare", "same", "flipped", "--output", output, "--json").stdout)
+    unknown = {"suite": "same", "complete": None, "planned": None, "partial": []}
+    partial = {"suite": "flipped", "complete": 12, "planned": 13, "partial": ["1 failed", mark]}
+    assert document["suites"] == [unknown, partial]
+    # The same substitute on both sides is the same judge.
+    replace_judge(output, "same")
+    document = json.loads(verb("compare", "same", "flipped", "--output", output, "--json").stdout)
+    assert "not comparable" not in document["verdicts"]
+
+
 def test_releases(verb: Verb, server: FileServer) -> None:
     listed = json.loads(verb("releases", "lite", "--json").stdout)
     assert listed["address"] == "https://storage.googleapis.com/crfm-helm-public/lite/benchmark_output"
