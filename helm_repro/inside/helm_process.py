@@ -42,13 +42,12 @@ class HelmProcess:
         self._stopped_by: Optional[int] = None
         self._process: Optional[subprocess.Popen[bytes]] = None
 
-    def start(self, preload: Sequence[str], later: Sequence[str] = (), meanwhile: Sequence[str] = ()) -> None:
+    def start(self, preload: Sequence[str], later: Sequence[str] = ()) -> None:
         """Start importing in the background; does nothing in a process that is there already.
 
         Args:
             preload: modules to import before the first request.
             later: modules to import while HELM's commands run.
-            meanwhile: modules to import while calls run.
         """
         if self._process is not None:
             return
@@ -58,7 +57,7 @@ class HelmProcess:
             [
                 *(sys.executable, "-u", "-m", "helm_repro.inside.zygote"),
                 *map(str, (os.getpid(), request_read, answer_write)),
-                *(",".join(preload), ",".join(later), ",".join(meanwhile)),
+                *(",".join(preload), ",".join(later)),
             ],
             pass_fds=(request_read, answer_write),
             cwd=self._directory,

@@ -1,4 +1,4 @@
-"""HELM's registry lookups, remembered while a plan is made.
+"""HELM's registry lookups, remembered while run specs are constructed.
 
 HELM searches its package for run spec functions, and its list of models for every tag,
 each time it constructs a run spec (``get_run_spec_function``, helm/benchmark/run_spec.py, and

@@ -116,13 +116,7 @@ def start(helm: HelmProcess, settings: Settings, wanted: Sequence[str]) -> None:
     if wanted:
         modules = ["helm_repro.inside.offline_guard"] if settings.offline else []
         modules += stages.PRELOAD[wanted[0]]
-        later = [module for stage in wanted[1:] for module in stages.PRELOAD[stage]]
-        meanwhile: Sequence[str] = ()
-        if wanted[0] == "run" and usable_cpus() > 1:
-            meanwhile = [*stages.client_libraries(settings), *stages.RUN_SPECS]
-        elif wanted[0] == "run":
-            modules.append(stages.RUN_SPECS[-1])
-        helm.start(modules, later, meanwhile)
+        helm.start(modules, [module for stage in wanted[1:] for module in stages.PRELOAD[stage]])
 
 
 def make_plan(helm: HelmProcess, settings: Settings) -> dict[str, Any]:
@@ -198,6 +192,8 @@ def _run(
     # A suite that is complete needs no HELM to find that out.
     if kept is None or not looks_complete(settings.suite_path, wanted_runs(settings, kept)):
         start(helm, settings, settings.stages)
+    if kept is None:
+        _import_meanwhile(helm, settings)
     plan = kept or _ask_for_plan(helm, settings, arguments)
     # Before the suite records these models: one without a run to run is none of its.
     wanted = wanted_runs(settings, plan)
@@ -221,6 +217,19 @@ def _run(
     code = outcome.exit_code(plan, report)
     record.write(report, code)
     return code, report.complete
+
+
+def _import_meanwhile(helm: HelmProcess, settings: Settings) -> None:
+    """Let the process that commands are forked from import what the first requests need, while a fork of it plans."""
+    if usable_cpus() == 1:
+        helm.preload([stages.RUN_SPECS[-1]], ())
+        return
+    modules = helm.call(
+        "helm_repro.inside.warm:modules_of_models",
+        models=list(settings.models),
+        local_path=str(settings.local_path),
+    )
+    helm.preload((), [*modules, *stages.RUN_SPECS])
 
 
 def _before_running(helm: HelmProcess, settings: Settings, plan: Mapping[str, Any], credentials: Credentials) -> None:

@@ -21,32 +21,14 @@ PRELOAD = {
     "warm": ("helm.benchmark.run", "helm_repro.inside.download_log"),
 }
 
-# What run specs import, in steps of less than a second. With a CPU to spare the plan imports this in a process of
-# its own, beside the libraries that the first request needs; then the model is asked 0.8 s earlier.
+# What run specs import, in steps of less than a second.
 RUN_SPECS = ("pyarrow", "pandas", "aiohttp", "datasets", "helm_repro.inside.preload_run")
-
-# Libraries of clients that take long to import, by the organization in the model's name.
-_CLIENT_LIBRARIES = {
-    "anthropic": ("anthropic", "anthropic.resources.messages"),
-    "together": ("together",),
-    "simple": (),
-    "huggingface": (),
-}
-_OPENAI = ("openai", "openai.resources.chat")
 
 # What HELM's basic metrics import (helm/benchmark/metrics/basic_metrics.py), in steps of less than a second.
 NEEDED_LATER = (
     *("pyarrow", "pandas", "scipy.stats", "sklearn.linear_model", "nltk", "datasets"),
     "helm.benchmark.metrics.basic_metrics",
 )
-
-
-def client_libraries(settings: Settings) -> list[str]:
-    """What the models' clients will probably import: most of HELM's are OpenAI's."""
-    if settings.local_model:
-        return []
-    organizations = dict.fromkeys(model.partition("/")[0] for model in settings.models)
-    return [library for name in organizations for library in _CLIENT_LIBRARIES.get(name, _OPENAI)]
 
 
 def run_command(settings: Settings, conf_path: Path) -> list[str]:

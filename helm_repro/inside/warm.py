@@ -14,7 +14,11 @@ import typing
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from helm.benchmark.model_deployment_registry import get_model_deployment
+from helm.benchmark.config_registry import (
+    register_builtin_configs_from_helm_package,
+    register_configs_from_directory,
+)
+from helm.benchmark.model_deployment_registry import get_default_model_deployment_for_model, get_model_deployment
 from helm.benchmark.run_spec import RunSpec
 from helm.benchmark.tokenizer_config_registry import get_tokenizer_config
 
@@ -45,6 +49,14 @@ def modules_of_deployments(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(_module(class_name) for name in dict.fromkeys(names) for class_name in _classes(name)))
 
 
+def modules_of_models(models: Sequence[str], local_path: str) -> list[str]:
+    """What the first requests to these models import, in steps; nothing for a model that HELM does not know."""
+    register_builtin_configs_from_helm_package()
+    register_configs_from_directory(local_path)
+    modules = modules_of_deployments(filter(None, map(get_default_model_deployment_for_model, models)))
+    return [*modules, "helm_repro.inside.preload_clients"] if modules else []
+
+
 def import_for_requests(modules: Iterable[str], judged: bool = False) -> None:
     """Import what the first requests need.
 
@@ -55,11 +67,17 @@ def import_for_requests(modules: Iterable[str], judged: bool = False) -> None:
     _import(modules)
     if judged:
         _import(_JUDGES_CLIENTS)
-    for library in sys.modules.keys() & _LATE_IMPORTS.keys():
-        _import(_LATE_IMPORTS[library])
+    import_late()
+    for library in sys.modules.keys() & _ANSWERS.keys():
         for module, name in _ANSWERS[library]:
             with contextlib.suppress(Exception):  # another version of the library
                 _build(getattr(sys.modules[module], name), set())
+
+
+def import_late() -> None:
+    """Import what the imported libraries of clients import at their first request."""
+    for library in sys.modules.keys() & _LATE_IMPORTS.keys():
+        _import(_LATE_IMPORTS[library])
 
 
 def import_for_results(run_specs: Sequence[RunSpec]) -> None:

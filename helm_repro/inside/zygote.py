@@ -38,7 +38,7 @@ from helm_repro.inside.server_address import listen_on
 def main() -> None:
     """Serve requests until the pipe closes.
 
-    Arguments: parent's pid, request fd, answer fd, modules to import now, while commands run, while calls run.
+    Arguments: parent's pid, request fd, answer fd, modules to import now, and while commands run.
     """
     parent, request_descriptor, answer_descriptor = map(int, sys.argv[1:4])
     die_with(parent)
@@ -51,10 +51,11 @@ def main() -> None:
     accept_filter()
     # Nothing that an import makes is garbage, and forks share what the collector never visits.
     gc.disable()
-    preload, later, meanwhile = (list(filter(None, argument.split(","))) for argument in sys.argv[4:7])
+    preload, later = (list(filter(None, argument.split(","))) for argument in sys.argv[4:6])
     for module in preload:
         importlib.import_module(module)
     parse_ahead()
+    meanwhile: list[str] = []
     for line in requests:
         request = json.loads(line)
         if "import" in request:
@@ -127,7 +128,10 @@ def _console_script(command: list[str]) -> None:
     scripts = importlib.metadata.distribution("crfm-helm").entry_points.select(group="console_scripts")
     (script,) = (script for script in scripts if script.name == command[0])
     sys.argv = list(command)
-    result = script.load()()
+    # helm-run constructs the plan's run specs once more, and registers nothing after the first.
+    lookups = importlib.import_module("helm_repro.inside.lookups").remembered() if command[0] == "helm-run" else None
+    with lookups or contextlib.nullcontext():
+        result = script.load()()
     sys.exit(0 if not isinstance(result, int) else result)
 
 
