@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from helm.benchmark.model_deployment_registry import get_model_deployment
 from helm.benchmark.run_spec import RunSpec
 
+from helm_repro.inside.client_kinds import runs_here
 from helm_repro.inside.cpus import usable_cpus
 
 JOBS_VARIABLE = "JOBS"
@@ -50,9 +51,12 @@ def _weight(run_spec: RunSpec) -> int:
 
 
 def _is_local(deployment_name: str) -> bool:
-    """Whether the deployment's client computes with torch in this process. Its module must be imported."""
+    """Whether the deployment's client computes in this process: one of HELM's, or of the user's if it holds torch.
+
+    The module of the latter must be imported.
+    """
     try:
-        module = get_model_deployment(deployment_name).client_spec.class_name.rpartition(".")[0]
+        class_name = get_model_deployment(deployment_name).client_spec.class_name
     except ValueError:
         return False
-    return "huggingface" in module or hasattr(sys.modules.get(module), "torch")
+    return runs_here(class_name) or hasattr(sys.modules.get(class_name.rpartition(".")[0]), "torch")

@@ -1,9 +1,10 @@
-"""OFFLINE=1: no byte leaves this container but to the model's own server.
+"""OFFLINE=1: nothing is asked for over a network but of the model's own server.
 
 Datasets, tokenizers and NLTK data come from the data directory, which ``warm`` fills where
 there is a network (see ``fill_cache``). The libraries' own switches keep them from looking
-for newer versions; the guard turns every other attempt into an error that names the host,
-within milliseconds instead of after a timeout.
+for newer versions; the guard turns every other attempt that goes through Python's sockets
+into an error that names the host, within milliseconds instead of after a timeout. What
+connects in C, as gRPC does, it does not see: models that would are refused by ``reach``.
 """
 
 from __future__ import annotations
@@ -87,12 +88,13 @@ def guard(allowed: Iterable[str]) -> None:
 
 def _check(host: object, names: set[str], addresses: set[str]) -> None:
     text = os.fsdecode(host) if isinstance(host, (str, bytes)) else ""
-    if not text or text.lower() in names or text in addresses or _is_this_machine(text):
+    if not text or text.lower() in names or text in addresses or is_this_machine(text):
         return
     raise OSError(f"OFFLINE=1 forbids reaching {text}; run `warm` with a network first if data is missing")
 
 
-def _is_this_machine(host: str) -> bool:
+def is_this_machine(host: str) -> bool:
+    """Whether an address or name is this machine's own."""
     try:
         return ipaddress.ip_address(host.partition("%")[0]).is_loopback
     except ValueError:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from helm_repro.inside.client_kinds import has_hub_weights
+
 # helm/benchmark/metrics/nltk_helper.py: punkt for NLTK before 3.9, punkt_tab since.
 _NLTK = ("punkt", "punkt_tab")
-_LOCAL_CLIENTS = ("huggingface_client", "huggingface_pipeline_client", "vision_language", "audio_language")
 
 
 def prefetch(deployments: list[str], local_path: str) -> list[str]:
@@ -56,7 +57,7 @@ def _fetch(deployment: str, local_path: str) -> None:
         result = tokenizer.tokenize(TokenizationRequest("warm", tokenizer=found.tokenizer_name))
         if not result.success:
             raise RuntimeError(result.error)
-    if any(name in found.client_spec.class_name for name in _LOCAL_CLIENTS):
+    if has_hub_weights(found.client_spec.class_name):
         _weights(found)
 
 
