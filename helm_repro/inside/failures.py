@@ -47,6 +47,19 @@ CLASSES: tuple[FailureClass, ...] = (
         ExitCode.CONFIGURATION,
         "start the container with --gpus all, or set MODEL_DEVICE=auto for the CPU",
     ),
+    # The guard of OFFLINE=1 (offline.py) says so each time anew; another attempt would change nothing.
+    FailureClass(
+        "offline",
+        r"OFFLINE=1 forbids",
+        ExitCode.UPSTREAM_DATA,
+        "run `warm` with the same variables where there is a network, then run the same command again",
+    ),
+    FailureClass(
+        "no address",
+        r"Invalid URL 'None'",
+        ExitCode.CONFIGURATION,
+        "this model's address is no public one; name it in prod_env/credentials.conf as <organization>Endpoint",
+    ),
     FailureClass(
         "authentication",
         r"\b401\b|AuthenticationError|invalid[ _]api[ _]key|incorrect api key|Unauthorized|api_key client option must be"

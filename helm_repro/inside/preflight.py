@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from helm_repro.inside import datasets_lock, endpoint_probe, failures, own_models, prerequisites
 from helm_repro.inside import judges as judges_module
@@ -50,6 +51,8 @@ def preflight(
         *_data(settings, plan, credentials),
         *(Problem(*found) for found in prerequisites.missing(settings, plan)),
     ]
+    if settings.offline:
+        problems += _beyond_reach(helm, settings, plan, judges, credentials)
     if not any(not problem.warning for problem in problems):
         problems += _models(helm, settings, plan, judges, credentials)
     return problems
@@ -72,13 +75,23 @@ def report(settings: Settings, problems: Sequence[Problem]) -> None:
 
 
 def active_judges(settings: Settings, plan: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The catalogue's judges that the planned runs call."""
-    functions = {spec["entry"].partition(":")[0] for spec in plan["run_specs"] if spec["unavailable"] is None}
+    """The catalogue's judges that the runs call."""
+    functions = _functions(settings, plan)
     return [
         judge
         for judge in settings.board.leaderboard.get("judges", [])
         if not judge["used_by"] or functions.intersection(judge["used_by"])
     ]
+
+
+def _running(settings: Settings, plan: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What of the plan will be run."""
+    return [spec for spec in plan["run_specs"] if spec["unavailable"] is None or settings.include_unavailable]
+
+
+def _functions(settings: Settings, plan: Mapping[str, Any]) -> set[str]:
+    """Names of the run-spec functions of what will be run."""
+    return {spec["entry"].partition(":")[0] for spec in _running(settings, plan)}
 
 
 def _machine(settings: Settings) -> Iterator[Problem]:
@@ -110,21 +123,81 @@ def _judges(settings: Settings, judges: Sequence[Mapping[str, Any]], credentials
 def _data(settings: Settings, plan: Mapping[str, Any], credentials: Credentials) -> Iterator[Problem]:
     for file in datasets_lock.differing(settings.data_dir, settings.prod_env):
         yield Problem(datasets_lock.FILE_NAME, file, ExitCode.UPSTREAM_DATA, warning=True)
-    functions = {spec["entry"].partition(":")[0] for spec in plan["run_specs"] if spec["unavailable"] is None}
-    for dataset in settings.board.leaderboard.get("gated_datasets", []):
-        variable = dataset.get("variable")
-        if dataset["data_paths"] and all(Path(path).exists() for path in dataset["data_paths"]):
-            continue
-        used = functions.intersection(dataset["used_by"])
-        if variable and used and variable not in credentials.values and not os.environ.get(variable):
-            message = f"{variable} is not set; {dataset['how']}"
-            yield Problem(f"dataset {dataset['name']}", message, ExitCode.CREDENTIALS)
+    yield from _gated(settings, _functions(settings, plan), credentials)
+    tokens = {dataset.get("variable") for dataset in _gated_datasets(settings) if not dataset["data_paths"]}
     for credential in settings.board.leaderboard.get("credentials", []):
         name = credential["variable"]
-        if name not in credentials.values and not os.environ.get(name) and not credentials.own_text:
+        if name not in tokens and not _is_set(name, credentials) and not credentials.own_text:
             yield Problem(
                 name, f"is not set; {credential['purpose']}", ExitCode.CREDENTIALS, warning=not credential["required"]
             )
+
+
+def _gated(settings: Settings, functions: set[str], credentials: Credentials) -> Iterator[Problem]:
+    """Data that the runs read and the user has not named, or has no token for.
+
+    A token is only asked for where the hub will be, and without one the runs may still start
+    unless the catalogue knows better: many data sets merely may ask for accepted terms.
+    """
+    required = {item["variable"] for item in settings.board.leaderboard.get("credentials", []) if item["required"]}
+    for dataset in _gated_datasets(settings):
+        variable, copies = dataset.get("variable"), dataset["data_paths"]
+        if not variable or _is_set(variable, credentials) or not functions.intersection(dataset["used_by"]):
+            continue
+        if all(Path(path).exists() for path in copies) if copies else settings.offline:
+            continue
+        message = f"{variable} is not set; {dataset['how']}"
+        warning = not copies and variable not in required
+        yield Problem(f"dataset {dataset['name']}", message, ExitCode.CREDENTIALS, warning)
+
+
+def _gated_datasets(settings: Settings) -> Sequence[Mapping[str, Any]]:
+    datasets: Sequence[Mapping[str, Any]] = settings.board.leaderboard.get("gated_datasets", [])
+    return datasets
+
+
+def _is_set(variable: str, credentials: Credentials) -> bool:
+    return variable in credentials.values or bool(os.environ.get(variable))
+
+
+def _beyond_reach(
+    helm: HelmProcess,
+    settings: Settings,
+    plan: Mapping[str, Any],
+    judges: Sequence[Mapping[str, Any]],
+    credentials: Credentials,
+) -> Iterator[Problem]:
+    """Models and judges that OFFLINE=1 forbids to ask; their requests would be retried for hours."""
+    judged_by = _judged_by(judges, credentials)
+    host = urlsplit(settings.endpoint.base_url).hostname if settings.endpoint else None
+    for found in helm.call(
+        "helm_repro.inside.reach:unreachable",
+        deployments=list(dict.fromkeys([*_deployments(settings, plan), *judged_by])),
+        local_path=str(settings.local_path),
+        hosts=[host] if host else [],
+    ):
+        name = found["deployment"]
+        message = (
+            f"asks {found['where']}, and OFFLINE=1 lets HELM reach nothing but this machine and the host of "
+            f"MODEL_BASE_URL{f' ({host})' if host else ''}; use a model that runs there"
+            + (f", for a judge with JUDGE_OVERRIDES={name}=<model>" if name in judged_by else "")
+        )
+        yield Problem(f"{'judge' if name in judged_by else 'model'} {name}", message, ExitCode.CONFIGURATION)
+
+
+def _deployments(settings: Settings, plan: Mapping[str, Any]) -> list[str]:
+    """The deployments of the models under evaluation that HELM asks, as the run specs say.
+
+    MedHELM's entries name a deployment that is not the model's default one.
+    """
+    at_endpoint = own_models.asked_at_endpoint(settings)
+    adapters = [spec["run_spec"]["adapter_spec"] for spec in _running(settings, plan)]
+    return list(dict.fromkeys(a["model_deployment"] for a in adapters if a["model"] not in at_endpoint))
+
+
+def _judged_by(judges: Sequence[Mapping[str, Any]], credentials: Credentials) -> dict[str, Mapping[str, Any]]:
+    """Deployment -> the judge that it answers for."""
+    return {deployment: judge for judge in judges if (deployment := judges_module.asked(judge, credentials))}
 
 
 def _models(
@@ -134,16 +207,12 @@ def _models(
     judges: Sequence[Mapping[str, Any]],
     credentials: Credentials,
 ) -> Iterator[Problem]:
-    at_endpoint = own_models.asked_at_endpoint(settings)
-    for name in at_endpoint:
+    for name in own_models.asked_at_endpoint(settings):
         yield from _endpoint(settings, name, credentials)
-    # As the run specs say: MedHELM's entries name a deployment that is not the model's default one.
-    adapters = [spec["run_spec"]["adapter_spec"] for spec in plan["run_specs"] if spec["unavailable"] is None]
-    models = [a["model_deployment"] for a in adapters if a["model"] not in at_endpoint]
-    judged_by = {deployment: judge for judge in judges if (deployment := judges_module.asked(judge, credentials))}
+    judged_by = _judged_by(judges, credentials)
     results = helm.call(
         "helm_repro.inside.probe:probe",
-        deployments=list(dict.fromkeys([*models, *judged_by])),
+        deployments=list(dict.fromkeys([*_deployments(settings, plan), *judged_by])),
         local_path=str(settings.local_path),
     )
     for result in results:
