@@ -112,9 +112,9 @@ class _Entrypoint:
 
 
 def _cache_writes_per_second(work: Path) -> float:
-    """Answers that one SQLite file takes on a network file system, as ``inside/request_cache.py`` writes them there.
+    """Answers that one SQLite file takes, written as ``inside/request_cache.py`` does on a network file system.
 
-    By wall clock, because it is the disk that takes the time.
+    By wall clock, because it is the disk that takes the time: this machine's, so a network's takes fewer.
     """
     with contextlib.closing(sqlite3.connect(work / "cache.sqlite", isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous=NORMAL")
