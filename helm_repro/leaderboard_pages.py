@@ -49,7 +49,7 @@ def _index(catalogue: Catalogue, boards: Sequence[Leaderboard]) -> str:
 
 def _lost(board: Leaderboard) -> str:
     judges = [f"{judge.model} ({judge.retired})" for judge in board.judges if judge.retired]
-    data = [caveat.what for caveat in board.caveats if caveat.skip]
+    data = [f"{c.what} ({c.since})" if c.since else c.what for c in board.caveats if c.skip]
     return "; ".join([*judges, *data])
 
 
@@ -216,7 +216,8 @@ def _caveats(board: Leaderboard, environment: Environment) -> Iterator[list[str]
 def _caveat(caveat: Caveat, environment: Environment) -> str:
     text = f"* **{caveat.what}**{f' ({caveat.since})' if caveat.since else ''}: {caveat.reason}"
     if caveat.skip:
-        text += " These runs are skipped unless `INCLUDE_UNAVAILABLE=1`."
+        text += " From that day on these" if caveat.since else " These"
+        text += " runs are skipped unless `INCLUDE_UNAVAILABLE=1`."
     if caveat.own_copy:
         text += f" Your own copy is read from `benchmark_output/{caveat.own_copy}` in the data directory."
     if caveat.source:

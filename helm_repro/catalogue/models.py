@@ -72,7 +72,7 @@ class Caveat(_Strict):
     kind: Literal["dead-data", "fragile-data", "retired-judge", "needs-service", "recipe", "cost", "security"]
     what: str
     reason: str
-    since: Optional[datetime.date] = None
+    since: Optional[datetime.date] = Field(default=None, description="day from which on it holds; before, a warning")
     source: Optional[str] = Field(default=None, description="HELM issue, file or page that says so")
     entries: list[str] = Field(
         default_factory=list,

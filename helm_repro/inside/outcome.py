@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from helm_repro.inside import failures, judges
+from helm_repro.inside import caveats, failures, judges
 from helm_repro.inside.credentials import Credentials
 from helm_repro.inside.exit_codes import ExitCode
 from helm_repro.inside.log import say
@@ -16,7 +16,7 @@ from helm_repro.inside.suite import RunState
 
 
 def say_plan(settings: Settings, plan: Mapping[str, Any]) -> None:
-    """One line for each entry that will not run, and why."""
+    """One line for each entry that will not run, and why; then what others will lose."""
     for kind in ("failed", "left_out"):
         for item in plan[kind]:
             say("plan", f"{kind.replace('_', ' ')}: {item['entry']}: {item['reason']}")
@@ -24,6 +24,8 @@ def say_plan(settings: Settings, plan: Mapping[str, Any]) -> None:
         if spec["unavailable"]:
             action = "trying it all the same" if settings.include_unavailable else "INCLUDE_UNAVAILABLE=1 tries it"
             say("plan", f"unavailable: {spec['entry']}: {spec['unavailable']} ({action})")
+    for line in caveats.warnings(settings.board.leaderboard, plan):
+        say("warning", line)
 
 
 def exit_code(plan: Mapping[str, Any], report: RunReport) -> ExitCode:

@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
+from helm_repro.inside.caveats import concerns, in_force
 from helm_repro.inside.conf import read_entries
 from helm_repro.inside.entry import Entry, is_reasoning, rewrite_for_any_model
 
@@ -242,7 +242,7 @@ def _in_group(model: str, group: str) -> bool:
 
 def _unavailable(description: str, caveats: Sequence[Mapping[str, Any]], output_path: Path) -> Optional[str]:
     for caveat in caveats:
-        if not caveat.get("skip") or not any(re.search(pattern, description) for pattern in caveat["entries"]):
+        if not caveat.get("skip") or not in_force(caveat) or not concerns(caveat, description):
             continue
         if caveat.get("own_copy") and (output_path / caveat["own_copy"]).exists():
             continue

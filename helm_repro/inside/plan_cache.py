@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Optional
 
+from helm_repro.inside.caveats import in_force
 from helm_repro.inside.files import write_json
 from helm_repro.inside.registration import DEPLOYMENTS, METADATA, TOKENIZERS
 from helm_repro.inside.settings import Settings
@@ -32,6 +33,7 @@ def digest(settings: Settings, arguments: Mapping[str, Any]) -> str:
         "arguments": arguments,
         "conf": _sha256(settings.conf_path),
         "registered": [_sha256(settings.local_path / name) for name in (DEPLOYMENTS, METADATA, TOKENIZERS)],
+        "in_force": [caveat["what"] for caveat in caveats if caveat.get("since") and in_force(caveat)],
         "own_copies": [name for name in own_copies if (settings.output_path / name).exists()],
         "helm": [settings.board.environment["helm_version"], settings.board.digests["lock"]],
         "code": [_sha256(path) for path in sorted(Path(__file__).parent.rglob("*.py"))],

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from helm_repro.inside import judges
+from helm_repro.inside import caveats, judges
 from helm_repro.inside.credentials import read_credentials
 from helm_repro.inside.exit_codes import ExitCode
 from helm_repro.inside.pipeline import make_plan, open_helm, prepare, wanted_runs
@@ -78,5 +78,6 @@ def _totals(settings: Settings, plan: Mapping[str, Any], available: Sequence[Map
         f"{settings.board.environment['helm_version']}",
         f"at most about {sum(requests)} requests and {outputs} output tokens, more where every choice of a question is "
         "scored by itself; `dry-run` counts requests and prompt tokens from the data",
+        *(f"warning: {line}" for line in caveats.warnings(settings.board.leaderboard, plan)),
         *judges.marks(settings),
     ]

@@ -91,7 +91,8 @@ def report_data(
     placed = [
         rank(verification.ours, verification.published, model, other) for model, other in verification.models.items()
     ]
-    caveats = leaderboard.caveats if leaderboard else []
+    made = today or datetime.datetime.now(datetime.UTC).date()
+    caveats = [c for c in (leaderboard.caveats if leaderboard else []) if not c.since or c.since <= made]
     unmatched = [
         Unmatched(
             run,
@@ -105,7 +106,7 @@ def report_data(
         leaderboard=leaderboard,
         rankings=tuple(ranking for ranking in placed if ranking),
         unmatched=tuple(unmatched),
-        made=today or datetime.datetime.now(datetime.UTC).date(),
+        made=made,
         ours=ours,
         published=published,
     )

@@ -24,14 +24,30 @@ def test_math_is_unavailable_in_lite_unless_a_copy_is_mounted(plan_board, tmp_pa
 
 
 @pytest.fixture
-def gone(smoke_board: Path, helm_python: Path, tmp_path: Path):
-    """The smoke board, where the data of two of its ten runs is gone."""
+def gone_since(smoke_board: Path, helm_python: Path, tmp_path: Path):
+    """The smoke board, where the data of two of its ten runs is gone since a day."""
+    return lambda day: smoke_without_data(smoke_board, helm_python, tmp_path, day)
+
+
+@pytest.fixture
+def gone(gone_since):
+    return gone_since(None)
+
+
+def smoke_without_data(smoke_board: Path, helm_python: Path, tmp_path: Path, day: str | None):
     board = tmp_path / "board"
     board.mkdir()
     for file in smoke_board.iterdir():
         (board / file.name).write_bytes(file.read_bytes())
     record = json.loads((board / "board.json").read_text())
-    caveat = {"kind": "dead-data", "what": "Natural", "reason": "withdrawn", "skip": True, "own_copy": "scenarios/own"}
+    caveat = {
+        "kind": "dead-data",
+        "what": "Natural",
+        "reason": "withdrawn",
+        "skip": True,
+        "own_copy": "scenarios/own",
+        "since": day,
+    }
     record["leaderboard"]["caveats"] = [{**caveat, "entries": ["^synthetic_reasoning_natural:"]}]
     (board / "board.json").write_text(json.dumps(record))
     return entrypoint_with(helm_python, board, tmp_path / "data")
@@ -62,3 +78,9 @@ def test_an_own_copy_makes_them_available(gone, tmp_path):
     (tmp_path / "data/benchmark_output/scenarios/own").mkdir(parents=True)
     done = gone("plan", MODELS_TO_RUN="simple/model1")
     assert "10 of 10 runs can run" in done.stdout
+
+
+def test_data_that_will_be_gone_is_a_warning_until_its_day(gone_since):
+    done = gone_since("9999-01-01")("plan", MODELS_TO_RUN="simple/model1")
+    assert "10 of 10 runs can run" in done.stdout
+    assert "\nwarning: from 9999-01-01 on: Natural: withdrawn" in done.stdout
