@@ -18,6 +18,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
+from helm_repro.inside import working_files
 from helm_repro.inside.caveats import concerns, in_force
 from helm_repro.inside.conf import read_entries
 from helm_repro.inside.entry import Entry, is_reasoning, rewrite_for_any_model
@@ -120,6 +121,7 @@ def make_plan(
             if unavailable is None or include_unavailable:
                 plan["entries"].append({"conf": dataclasses.asdict(explicit), "runs": names, "shared": []})
     specs = [spec["run_spec"] for spec in plan["run_specs"]]
+    working_files.provide(specs, Path.cwd())
     plan["client_modules"] = modules_of_deployments(spec["adapter_spec"]["model_deployment"] for spec in specs)
     plan["scenario_modules"] = modules_of_scenarios(spec["scenario_spec"]["class_name"] for spec in specs)
     return plan
