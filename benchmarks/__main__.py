@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.comparisons import ALL, CORES
 from benchmarks.measure import ROOT, Place, serving
 from benchmarks.report import write_report
-from helm_repro.catalogue import load_catalogue
+from helm_repro.catalogue import Catalogue, load_catalogue
 from helm_repro.catalogue.render import write_board
 from helm_repro.engines.local import LocalEngine, environment_python
 
@@ -32,10 +32,7 @@ def main() -> None:
 
     catalogue = load_catalogue(ROOT)
     smoke = catalogue.leaderboards["smoke"]
-    python = Path(os.environ.get("HELM_REPRO_TEST_PYTHON", ""))
-    if not python.is_file():
-        LocalEngine().prepare(catalogue, smoke)
-        python = environment_python(catalogue, smoke)
+    python = Path(os.environ.get("HELM_REPRO_TEST_PYTHON") or _python_of(catalogue, "smoke"))
     given.output.mkdir(parents=True, exist_ok=True)
     file = given.output / "benchmarks.json"
     results = json.loads(file.read_text()) if file.exists() else {}
@@ -49,10 +46,18 @@ def main() -> None:
         board = write_board(catalogue, smoke, Path(directory, "board"))
         place = Place(Path(directory, "place"), server, python, board)
         for name in given.only or ALL:
+            if name == "runners":
+                place.python = _python_of(catalogue, "medhelm-public")
             results[name] = ALL[name](place, given.repeats)
+            place.python = python
             file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
             write_report(results, given.output)
     print(given.output / "benchmarks.md")
+
+
+def _python_of(catalogue: Catalogue, identifier: str) -> Path:
+    LocalEngine().prepare(catalogue, catalogue.leaderboards[identifier])
+    return environment_python(catalogue, catalogue.leaderboards[identifier])
 
 
 def _processor() -> str:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import dataclasses
 import os
 import statistics
-import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import CACHED, MODEL, TOKENIZERS, UNCACHED, Measured, Place
+from benchmarks.micro import measure as measure_micro
 from benchmarks.workloads import Workload, exams, generated
 
 LATENCY = 0.3
@@ -36,12 +36,23 @@ def throughput(place: Place, repeats: int) -> dict[str, Any]:
     return results
 
 
-def _workload(place: Place, workload: Workload, repeats: int) -> dict[str, Any]:
+def runners(place: Place, repeats: int) -> dict[str, Any]:
+    """(b) again, where PyTorch is: HELM's MultiGPURunner imports it."""
+    place.server.control(latency=LATENCY)
+    return {w.name: _workload(place, w, repeats, with_multi_gpu_runner=True) for w in (exams(8, 100), exams(57, 14))}
+
+
+def micro(place: Place, repeats: int) -> dict[str, Any]:
+    """One answer through the request cache; pyperf decides how often."""
+    return measure_micro(place.python)
+
+
+def _workload(place: Place, workload: Workload, repeats: int, with_multi_gpu_runner: bool = False) -> dict[str, Any]:
     contenders: dict[str, Callable[[], Measured]] = {
         f"helm-run -n {IN_FLIGHT}": lambda: place.helm_run(IN_FLIGHT),
         f"ours, NUM_THREADS={IN_FLIGHT}": lambda: place.ours(IN_FLIGHT, "run"),
     }
-    if _has_torch(place):
+    if with_multi_gpu_runner:
         contenders[f"MultiGPURunner, {CORES} × {IN_FLIGHT // CORES}"] = lambda: place.helm_run(
             IN_FLIGHT // CORES,
             *("--runner-class-name", "helm.benchmark.multi_gpu_runner.MultiGPURunner"),
@@ -144,6 +155,8 @@ def growth(place: Place, repeats: int) -> dict[str, Any]:
 
 ALL: Mapping[str, Callable[[Place, int], dict[str, Any]]] = {
     "throughput": throughput,
+    "runners": runners,
+    "micro": micro,
     "resume": resume,
     "overhead": overhead,
     "summarize": summarize,
@@ -169,7 +182,3 @@ def _median(results: list[Measured]) -> dict[str, Any]:
         record[field.name] = None if None in values else round(statistics.median(values), 2)
     record["sent_twice"] = max(result.sent_twice for result in results)
     return record
-
-
-def _has_torch(place: Place) -> bool:
-    return subprocess.run([str(place.python), "-c", "import torch"], capture_output=True).returncode == 0

@@ -26,6 +26,12 @@ def write_report(results: Mapping[str, Any], directory: Path) -> None:
     if "throughput" in results:
         lines += _throughput(results["throughput"])
         (directory / "throughput.svg").write_text(_chart(results["throughput"]), encoding="utf-8")
+    if "runners" in results:
+        lines += ["", "## The same beside HELM's MultiGPURunner, in an environment that has PyTorch"]
+        for workload in results["runners"].values():
+            lines += _workload(workload)
+    if "micro" in results:
+        lines += ["", "## One answer through the request cache", "", *_micro(results["micro"])]
     if "resume" in results:
         lines += ["", "## Starting again on a complete suite (57 runs)", "", *_table(results["resume"])]
     if "overhead" in results:
@@ -50,23 +56,36 @@ def _throughput(workloads: Mapping[str, Any]) -> list[str]:
         "saves CPU time has the lower floor.",
     ]
     for workload in workloads.values():
-        baseline = next(iter(workload["contenders"].values()))
-        lines += [
-            "",
-            f"### {workload['title']}",
-            "",
-            f"{workload['requests']} requests; latency alone {workload['latency_floor']:.1f} s. "
-            "The floor is the greater of that and CPU time over cores.",
-            "",
-            "| | seconds | × faster | CPU s | floor s | ÷ floor | first request after s | asked twice |",
-            "|---|---|---|---|---|---|---|---|",
-        ]
-        for name, result in workload["contenders"].items():
-            lines.append(
-                f"| {name} | {result['wall']:.1f} | {baseline['wall'] / result['wall']:.2f} | {result['cpu']:.1f} "
-                f"| {result['floor']:.1f} | {result['wall'] / result['floor']:.2f} "
-                f"| {result['first_request']:.1f} | {result['sent_twice']} |"
-            )
+        lines += _workload(workload)
+    return lines
+
+
+def _workload(workload: Mapping[str, Any]) -> list[str]:
+    baseline = next(iter(workload["contenders"].values()))
+    lines = [
+        "",
+        f"### {workload['title']}",
+        "",
+        f"{workload['requests']} requests; latency alone {workload['latency_floor']:.1f} s. "
+        "The floor is the greater of that and CPU time over cores.",
+        "",
+        "| | seconds | × faster | CPU s | floor s | ÷ floor | first request after s | asked twice |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, result in workload["contenders"].items():
+        lines.append(
+            f"| {name} | {result['wall']:.1f} | {baseline['wall'] / result['wall']:.2f} | {result['cpu']:.1f} "
+            f"| {result['floor']:.1f} | {result['wall'] / result['floor']:.2f} "
+            f"| {result['first_request']:.1f} | {result['sent_twice']} |"
+        )
+    return lines
+
+
+def _micro(cases: Mapping[str, Mapping[str, float]]) -> list[str]:
+    lines = ["| | HELM, ms | ours, ms | × faster |", "|---|---|---|---|"]
+    for case, seconds in cases.items():
+        theirs, ours = seconds["HELM"], seconds["ours"]
+        lines.append(f"| {case} | {theirs * 1e3:.2f} | {ours * 1e3:.2f} | {theirs / ours:.0f} |")
     return lines
 
 
