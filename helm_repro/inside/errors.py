@@ -17,7 +17,10 @@ class VariableError(InsideError):
     """An environment variable has a value that is not allowed."""
 
     def __init__(self, name: str, value: object, allowed: str):
-        super().__init__(f"{name}={value!s}: {allowed}")
+        text = str(value)
+        # The message is one line, whatever was given.
+        shown = repr(text) if any(ord(character) < 32 for character in text) else text
+        super().__init__(f"{name}={shown}: {allowed}")
         self.name = name
 
 

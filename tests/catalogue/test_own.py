@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
@@ -12,7 +13,7 @@ from helm_repro.catalogue.notation import Entries, RunEntry
 from helm_repro.catalogue.own import compact
 from helm_repro.catalogue.render import write_board
 from helm_repro.cli.main import verbs
-from tests.conftest import ROOT
+from tests.conftest import ROOT, entrypoint_with
 
 CONF = """entries: [
   {description: "simple_mcqa:model=text", priority: 1}
@@ -103,3 +104,18 @@ def test_a_mounted_conf_and_schema_run_by_the_documented_variables(helm_entrypoi
     )
     assert done.returncode == 0, done.stderr
     assert "4 of 4 runs complete" in done.stderr
+
+
+@pytest.mark.helm
+def test_a_leaderboard_of_ones_own_is_planned_by_helm(helm_python, root, tmp_path):
+    assert new(root, "--instances", "5", "--priority", "1").exit_code == 0
+    load_catalogue.cache_clear()
+    catalogue = load_catalogue()
+    directory = write_board(catalogue, catalogue.leaderboards["mine"], root / "board")
+    done = entrypoint_with(helm_python, directory, tmp_path / "data")("plan", "--json", MODELS_TO_RUN="simple/model1")
+    assert done.returncode == 0, done.stderr
+    plan = json.loads(done.stdout)
+    entries = ["simple_mcqa:model=text", *(f"dyck_language:model=text,num_parenthesis_pairs={n}" for n in (2, 3))]
+    assert [spec["entry"] for spec in plan["run_specs"]] == entries, "the third pair has another priority"
+    assert {spec["run_spec"]["adapter_spec"]["max_eval_instances"] for spec in plan["run_specs"]} == {5}
+    assert plan["failed"] == plan["left_out"] == []

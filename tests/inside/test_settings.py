@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import string
 
 import pytest
@@ -30,6 +31,12 @@ def test_defaults_come_from_the_leaderboard(board):
 @pytest.mark.parametrize("name", ["MAX_EVAL_INSTANCES", "NUM_EVAL_INSTANCES"])
 def test_either_name_of_the_limit_works(board, name):
     assert read_settings({**MODEL, name: "7"}, board).max_eval_instances == 7
+
+
+@pytest.mark.parametrize("variables", [{"NUM_EVAL_INSTANCES": "0\n0"}, {"SHARD_INDEX": "0\n0", "SHARD_COUNT": "2"}])
+def test_a_number_of_two_lines_is_refused_in_one(board, variables):
+    with pytest.raises(VariableError, match=rf"^{next(iter(variables))}='0\\n0': must be a whole number from [01]"):
+        read_settings({**MODEL, **variables}, board)
 
 
 def test_both_names_may_agree(board):
@@ -116,3 +123,36 @@ def test_any_text_in_any_variable_gives_settings_or_one_line(board, name, value)
     else:
         assert settings.suite_path.parent == settings.output_path / "runs"
         assert settings.max_eval_instances >= 1
+
+
+@pytest.fixture
+def private(board):
+    """The board as one whose conf's name ends in an organization's."""
+    return dataclasses.replace(board, leaderboard={**board.leaderboard, "organization": "smoke"})
+
+
+def test_an_organizations_conf_is_looked_for_in_the_working_directory(private, tmp_path):
+    own = tmp_path / "run_entries_acme.conf"
+    own.touch()
+    assert read_settings({**MODEL, "ORGANIZATION": "acme"}, private, working_directory=tmp_path).conf_path == own
+    # The default one's is the leaderboard's; a conf that is named wins.
+    assert read_settings({**MODEL, "ORGANIZATION": "smoke"}, private).conf_path == private.conf_path
+    both = {**MODEL, "ORGANIZATION": "acme", "RUN_ENTRIES_CONF_PATH": private.conf_path.name}
+    assert read_settings(both, private, working_directory=tmp_path).conf_path == private.conf_path
+
+
+@pytest.mark.parametrize(
+    ("organization", "says"),
+    [
+        ("none", r"^ORGANIZATION=run_entries_none\.conf: no such file \(looked in "),
+        ("../x", r"^ORGANIZATION=\.\./x: must be one name, as in the file's name$"),
+    ],
+)
+def test_an_organization_without_a_conf_is_refused(private, tmp_path, organization, says):
+    with pytest.raises(VariableError, match=says):
+        read_settings({**MODEL, "ORGANIZATION": organization}, private, working_directory=tmp_path)
+
+
+def test_other_leaderboards_have_no_organizations(board):
+    with pytest.raises(VariableError, match="ORGANIZATION=acme: smoke has the same entries everywhere"):
+        read_settings({**MODEL, "ORGANIZATION": "acme"}, board)
