@@ -12,7 +12,7 @@ from helm_repro.catalogue.models import Caveat
 
 FOLDER = "docs/leaderboards"
 _HELM = "https://github.com/stanford-crfm/helm"
-_MODEL = "openai/gpt-4o-2024-11-20"
+_JUDGE = "openai/gpt-4o-2024-11-20"
 _FAILURES = {"run-fails": "the run fails", "score-missing": "HELM only logs it; preflight stops"}
 _KINDS = {
     "dead-data": "Data that is gone",
@@ -99,7 +99,7 @@ def _parameters(catalogue: Catalogue, board: Leaderboard, environment: Environme
 
 
 def _how_to_run(board: Leaderboard, environment: Environment) -> list[str]:
-    model = "simple/model1" if board.id == "smoke" else _MODEL
+    model = board.example_model
     names = _variables(board)
     exports = [] if board.id == "smoke" else ["    export OPENAI_API_KEY=…"]
     given = "".join(f" -e {name}" for name in dict.fromkeys([*(["OPENAI_API_KEY"] if exports else []), *names]))
@@ -144,7 +144,7 @@ def _judges(board: Leaderboard) -> list[str]:
     lines += [f"\n{note[0].upper()}{note[1:]}." for note in dict.fromkeys(j.note for j in board.judges if j.note)]
     lost = [judge.deployment for judge in board.judges if judge.deployment and (judge.retired or judge.private)]
     if lost:
-        overrides = ",".join(f"{deployment}={_MODEL}" for deployment in lost)
+        overrides = ",".join(f"{deployment}={_JUDGE}" for deployment in lost)
         lines += [
             "",
             "Nothing starts while a judge is withdrawn or out of reach. To be judged by others, which gives another",
@@ -188,8 +188,8 @@ def _handled(board: Leaderboard) -> list[str]:
         )
     if board.organization:
         points.append(
-            f"`ORGANIZATION=name` runs `{board.conf.replace(board.organization, 'name')}`, which you mount into the "
-            "working directory."
+            f"`ORGANIZATION=name` runs your `{board.conf_of('name')}` "
+            "([where it is looked for](../traps.md#medhelms-thirteen-models))."
         )
     if board.entry_groups:
         points.append("Runs get the groups of the schema ([why](../traps.md#slphelms-empty-tables)).")

@@ -124,6 +124,9 @@ class Leaderboard(_Strict):
     entry_groups: dict[str, list[str]] = Field(
         default_factory=dict, description="run-spec function -> groups added so that the schema shows its runs"
     )
+    example_model: str = Field(
+        default="openai/gpt-4o-2024-11-20", description="a model that fits the entries, for documentation"
+    )
     plugins: list[str] = Field(default_factory=list, description="modules given to helm-run --plugins")
     organization: Optional[str] = Field(
         default=None, description="default of ORGANIZATION, where the conf's name ends in an organization's"
@@ -136,6 +139,10 @@ class Leaderboard(_Strict):
     def tag(self) -> str:
         """What its image is called, after the repository and a colon."""
         return f"{self.id}-{self.flavour}" if self.flavour else self.id
+
+    def conf_of(self, organization: str) -> str:
+        """The conf's name for another organization than the catalogue's (HELM's page, "Private Benchmarks")."""
+        return self.conf.replace(f"_{self.organization}.", f"_{organization}.")
 
     @property
     def data_variables(self) -> list[str]:

@@ -60,7 +60,7 @@ class DockerEngine:
         """Run a container that is removed afterwards, whatever happens."""
         request.make_output()
         paths = (*_PATH_VARIABLES, *request.leaderboard.data_variables)
-        variables, mounts = _with_mounted_paths(request.variables, paths)
+        variables, mounts = _with_mounted_paths(_with_organizations_conf(request), paths)
         ports = {}
         if request.publish:
             variables |= {"PORT": "8000", "SERVER_HOST": "0.0.0.0"}
@@ -124,6 +124,19 @@ def _start(container: Container, with_gpu: bool) -> None:
         if with_gpu and _NO_GPU.search(str(error)):
             raise _NoGpuError from error
         raise
+
+
+def _with_organizations_conf(request: RunRequest) -> Mapping[str, str]:
+    """Name the conf that ORGANIZATION chooses by its path, where it lies in this process's working directory.
+
+    The entrypoint looks for it in its own one, which for a container is the results folder.
+    """
+    organization = request.variables.get("ORGANIZATION", "").strip()
+    name = request.leaderboard.conf_of(organization)
+    chosen = organization and name != request.leaderboard.conf and not request.variables.get("RUN_ENTRIES_CONF_PATH")
+    return (
+        {**request.variables, "RUN_ENTRIES_CONF_PATH": name} if chosen and Path(name).is_file() else request.variables
+    )
 
 
 def _with_mounted_paths(

@@ -111,6 +111,28 @@ def test_the_users_copies_of_gated_data_are_mounted(monkeypatch, catalogue, tmp_
     assert options["environment"]["MEDALIGN_PATH"] == "/data/medalign"
 
 
+def test_the_conf_of_an_organization_is_mounted(monkeypatch, catalogue, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    conf = tmp_path / "run_entries_medhelm_private_acme.conf"
+    board = catalogue.leaderboards["medhelm-private"]
+
+    def options_with(**variables: str) -> dict[str, Any]:
+        client = _Docker(None)
+        _run(monkeypatch, client, RunRequest(catalogue, board, (), variables, tmp_path / "output"))
+        return client.created[0]
+
+    assert "RUN_ENTRIES_CONF_PATH" not in options_with(ORGANIZATION="acme")["environment"], (
+        "the image says it is missing"
+    )
+    conf.touch()
+    options = options_with(ORGANIZATION="acme")
+    inside = options["environment"]["RUN_ENTRIES_CONF_PATH"]
+    assert options["volumes"][str(conf)] == {"bind": inside, "mode": "ro"}
+    given = options_with(ORGANIZATION="acme", RUN_ENTRIES_CONF_PATH="/data/mine.conf")["environment"]
+    assert given["RUN_ENTRIES_CONF_PATH"] == "/data/mine.conf"
+    assert "RUN_ENTRIES_CONF_PATH" not in options_with(ORGANIZATION="stanford")["environment"]
+
+
 def test_a_signal_before_the_container_has_started_stops_it(monkeypatch, catalogue, tmp_path: Path) -> None:
     class _Stopped(_Docker):
         started = False

@@ -92,3 +92,26 @@ def test_preflight_names_every_missing_set_and_judge(run_board):
         assert f"{variable} is not set" in done.stderr
     for judge in ("gpt-4o-2024-05-13", "llama-3.3-70b-instruct", "claude-3-7-sonnet-20250219"):
         assert f"JUDGE_OVERRIDES=stanfordhealthcare/{judge}=<model>" in done.stderr
+
+
+@pytest.mark.helm
+def test_another_organizations_entries_are_planned(plan_board, tmp_path, monkeypatch):
+    conf = tmp_path / "run_entries_medhelm_private_acme.conf"
+    conf.write_text('entries: [{description: "medication_qa:model=text", priority: 1}]')
+    # As the Docker engine names it; the tests' entrypoint has the repository for its working directory.
+    plan = plan_board("medhelm-private", ORGANIZATION="acme", RUN_ENTRIES_CONF_PATH=str(conf))
+    assert [spec["entry"] for spec in plan["run_specs"]] == ["medication_qa:model=text"]
+
+
+@pytest.mark.helm
+def test_a_jury_of_ones_own_is_named_by_the_entries(plan_board, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    # A path in an entry is one from the results folder, whatever the engine.
+    (data / "jury.yaml").write_text("judges: [{name: mine, model: simple/model1, model_deployment: simple/model1}]")
+    conf = tmp_path / "mine.conf"
+    conf.write_text('entries: [{description: "medication_qa:jury_config_path=jury.yaml,model=text", priority: 1}]')
+    (spec,) = plan_board("medhelm-public", RUN_ENTRIES_CONF_PATH=str(conf))["run_specs"]
+    (annotator,) = spec["run_spec"]["annotators"]
+    judge = {"model_name": "simple/model1", "model_deployment": "simple/model1"}
+    assert annotator["args"]["annotator_models"] == {"mine": judge}
