@@ -258,6 +258,14 @@ def _tokenizer(endpoint: Endpoint, helm_version: str) -> tuple[Optional[str], Op
     return name, {"name": name, "tokenizer_spec": spec}
 
 
+def hub_tokenizer(endpoint: Endpoint) -> Optional[str]:
+    """The Hugging Face repository that MODEL_TOKENIZER names, if that is what it names."""
+    wanted = endpoint.tokenizer
+    if wanted is None or wanted.startswith("/") or wanted in registration.builtin_names(registration.TOKENIZERS):
+        return None
+    return wanted
+
+
 def _is_folder(path: str) -> bool:
     try:
         return path.startswith("/") and Path(path).is_dir()

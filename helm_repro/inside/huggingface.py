@@ -22,12 +22,15 @@ from typing import Any, Optional
 
 from helm_repro.inside import registration
 from helm_repro.inside.errors import InsideError, VariableError
+from helm_repro.inside.hub import Hub
+from helm_repro.inside.variables import BY_NAME
 
 CLIENT = "helm.clients.huggingface_client.HuggingFaceClient"
 _TOKENIZER = "helm.tokenizers.huggingface_tokenizer.HuggingFaceTokenizer"
 DTYPES = ("auto", "float32", "float16", "bfloat16")
 _CHOICES = ("MODEL_DTYPE", "MODEL_REVISION", "MODEL_CHAT_TEMPLATE", "MODEL_DEVICE")
 _FOR_ALL_OWN = ("MODEL_MAX_SEQUENCE_LENGTH", "MODEL_DISPLAY_NAME", "MODEL_INSTRUCTION_FOLLOWING")
+_HUB = "huggingface/"
 _REVISION = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,199}$")
 # transformers' value for "the author did not say" is 10^30 (VERY_LARGE_INTEGER, tokenization_utils_base.py).
 _LONGEST = 10_000_000
@@ -49,6 +52,11 @@ class LocalModel:
     max_sequence_length: Optional[int]
     display_name: Optional[str]
     instruction_following: str
+
+    @property
+    def has_choices(self) -> bool:
+        """Whether anything differs from what is so without any variable."""
+        return self != LocalModel(None, "auto", None, "auto", "auto", None, None, "auto")
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -73,7 +81,9 @@ def default_name(path: str) -> str:
 
 
 def read_local_model(text: Callable[[str], Optional[str]], models: Sequence[str]) -> Optional[LocalModel]:
-    """Check LOCAL_MODEL_PATH and the choices for models that run here.
+    """Check LOCAL_MODEL_PATH and the choices for models that run here; ``None`` if none does.
+
+    A default that is given is the same as none.
 
     Args:
         text: value of a variable, ``None`` if it is not set.
@@ -83,7 +93,7 @@ def read_local_model(text: Callable[[str], Optional[str]], models: Sequence[str]
     """
     given = text("LOCAL_MODEL_PATH")
     elsewhere = text("MODEL_BASE_URL")
-    chosen = [name for name in _CHOICES if text(name)]
+    chosen = [name for name in _CHOICES if text(name) not in (None, BY_NAME[name].default)]
     if given and elsewhere:
         raise VariableError("LOCAL_MODEL_PATH", given, "MODEL_BASE_URL is set too; a model is in one place")
     if elsewhere:
@@ -91,9 +101,9 @@ def read_local_model(text: Callable[[str], Optional[str]], models: Sequence[str]
             raise VariableError(name, text(name), "has no effect with MODEL_BASE_URL; it is the server's choice")
     if elsewhere:
         return None
-    if not (given or chosen):
+    if not (given or chosen or any(model.startswith(_HUB) for model in models)):
         for name in _FOR_ALL_OWN:
-            if value := text(name):
+            if (value := text(name)) not in (None, BY_NAME[name].default):
                 raise VariableError(name, value, "has no effect without MODEL_BASE_URL or LOCAL_MODEL_PATH")
         return None
     if given and len(models) > 1:
@@ -136,36 +146,44 @@ def check_folder(value: str) -> Path:
     return path
 
 
-def model(local: LocalModel, name: str, cache: Path, offline: bool = False) -> Optional[registration.Model]:
-    """What HELM must be told about one model that runs here; ``None`` for a model that does not.
+def model(local: LocalModel, name: str, hub: Hub) -> Optional[registration.Model]:
+    """What HELM must be told about one model that runs here; ``None`` if it does not, or HELM's record says it all.
 
-    Args:
-        cache: Hugging Face's cache (HF_HOME), for models of the hub.
+    Models of the hub that HELM has no record of get one here even without any choice: the one
+    that HELM would invent says neither which commit nor whether the model follows instructions.
 
     Raises:
         VariableError: the choices cannot be applied to this model.
-        InsideError: the hub cannot be reached for the model's configuration.
+        InsideError: the model's configuration cannot be had from the hub.
     """
+    metadata_known = name in registration.builtin_names(registration.METADATA)
+    if not local.has_choices and (metadata_known or name in registration.builtin_names(registration.DEPLOYMENTS)):
+        return None
     known = None if local.path else _helm_deployment(name)
     repository = str(local.path) if local.path else _repository(name, known)
     if repository is None:
         return None
-    folder = local.path or _hub_folder(repository, local.revision, cache, offline)
+    if metadata_known:
+        _refuse_contradictions(local, name)
     arguments = {**(known["client_spec"].get("args") or {} if known else {}), **local.arguments}
     arguments["pretrained_model_name_or_path"] = repository
+    folder = local.path or hub.snapshot("MODELS_TO_RUN", name, repository, arguments.get("revision"))
+    if not local.path:
+        # The very commit, so that what runs is what was recorded even if the branch moves on.
+        arguments["revision"] = folder.name
     tokenizer_config = _json(folder / "tokenizer_config.json")
     template = "chat_template" in tokenizer_config or any(folder.glob("chat_template.*"))
     if local.chat_template == "on" and not template:
         raise VariableError("MODEL_CHAT_TEMPLATE", "on", f"the tokenizer in {repository} has no chat template")
     applied = arguments.get("apply_chat_template", template)
     arguments["apply_chat_template"] = applied
-    weights = fingerprint(folder)
+    # A snapshot of the hub fills up as it is used; its commit stands for all of it.
+    weights = fingerprint(folder) if local.path else None
     digest = hashlib.sha256(json.dumps([arguments, weights], sort_keys=True).encode()).hexdigest()[:12]
     organization = f"local-{digest}"
     tokenizer_arguments = {
         key: arguments[key] for key in ("pretrained_model_name_or_path", "revision") if key in arguments
     }
-    metadata_known = name in registration.builtin_names(registration.METADATA)
     instruct = local.instruction_following == "on" or (local.instruction_following == "auto" and applied)
     engine = name.rpartition("/")[2]
     return registration.Model(
@@ -232,25 +250,16 @@ def _repository(name: str, known: Optional[Mapping[str, Any]]) -> Optional[str]:
     if known:
         arguments = known["client_spec"].get("args") or {}
         return str(arguments.get("pretrained_model_name_or_path") or known.get("model_name") or name)
-    return name.removeprefix("huggingface/") if name.startswith("huggingface/") else None
+    return name.removeprefix(_HUB) if name.startswith(_HUB) else None
 
 
-def _hub_folder(repository: str, revision: Optional[str], cache: Path, offline: bool) -> Path:
-    """The snapshot of the model's configuration in Hugging Face's cache, fetched if it is not there."""
-    import huggingface_hub
-
-    try:
-        folder = huggingface_hub.snapshot_download(
-            repository,
-            revision=revision,
-            cache_dir=cache / "hub",
-            local_files_only=offline,
-            allow_patterns=["*.json", "*.jinja", "tokenizer*", "*.model"],
-        )
-    except Exception as error:
-        text = " ".join(str(error).split())[:300]
-        raise InsideError(f"MODELS_TO_RUN=huggingface/{repository}: {type(error).__name__}: {text}") from error
-    return Path(folder)
+def _refuse_contradictions(local: LocalModel, name: str) -> None:
+    for variable, value in (
+        ("MODEL_DISPLAY_NAME", local.display_name),
+        ("MODEL_INSTRUCTION_FOLLOWING", local.instruction_following),
+    ):
+        if value not in (None, "auto"):
+            raise VariableError(variable, value, f"HELM's own record of {name} decides; give your model another name")
 
 
 def _context(folder: Path, tokenizer_config: Mapping[str, Any], known: Optional[Mapping[str, Any]]) -> int:

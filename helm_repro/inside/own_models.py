@@ -10,8 +10,9 @@ import os
 from pathlib import Path
 
 from helm_repro.inside import endpoint, huggingface, judges, offline, registration
-from helm_repro.inside.credentials import Credentials
+from helm_repro.inside.credentials import Credentials, secret
 from helm_repro.inside.errors import InsideError, VariableError
+from helm_repro.inside.hub import Hub
 from helm_repro.inside.log import say
 from helm_repro.inside.settings import Settings
 
@@ -64,6 +65,8 @@ def facts(settings: Settings) -> dict[str, object]:
 
 def _models(settings: Settings) -> list[registration.Model]:
     version = str(settings.board.environment["helm_version"])
+    home = Path(offline.cache_folders(settings.prod_env / "cache", os.environ)["HF_HOME"])
+    hub = Hub(home, settings.offline, secret("HF_TOKEN", os.environ))
     models = []
     asked = asked_at_endpoint(settings)
     for name in settings.models:
@@ -71,10 +74,10 @@ def _models(settings: Settings) -> list[registration.Model]:
             say("model", f"{name}: reached as prod_env/{registration.DEPLOYMENTS} says ({users[-1]})")
         elif settings.endpoint and name in asked:
             models.append(endpoint.model(settings.endpoint, name, version))
-        elif settings.local_model:
-            cache = Path(offline.cache_folders(settings.prod_env / "cache", os.environ)["HF_HOME"])
-            if local := huggingface.model(settings.local_model, name, cache, settings.offline):
-                models.append(local)
+            if (tokenizer := endpoint.hub_tokenizer(settings.endpoint)) and not hub.holds(tokenizer):
+                hub.snapshot("MODEL_TOKENIZER", tokenizer, tokenizer)
+        elif settings.local_model and (local := huggingface.model(settings.local_model, name, hub)):
+            models.append(local)
     return models
 
 

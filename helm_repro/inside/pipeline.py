@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from helm_repro.inside import (
+    failures,
     gaps,
     identity,
     judges,
@@ -151,9 +152,16 @@ def plan_arguments(settings: Settings) -> dict[str, Any]:
 def _ask_for_plan(helm: HelmProcess, settings: Settings, arguments: Mapping[str, Any]) -> dict[str, Any]:
     plan: dict[str, Any] = helm.call("helm_repro.inside.plan:make_plan", **arguments)
     for unknown in plan["unknown_models"]:
+        variable = "MODELS_TO_RUN" if unknown["model"] in settings.models else judges.VARIABLE
+        if unknown["reason"]:
+            refused = failures.classify(unknown["reason"]).exit_code == ExitCode.CREDENTIALS
+            raise InsideError(
+                f"{variable}={unknown['model']}: HELM cannot look it up: {unknown['reason']}",
+                ExitCode.CREDENTIALS if refused else ExitCode.UPSTREAM_DATA,
+            )
         similar = f"; did you mean {' or '.join(unknown['similar'])}?" if unknown["similar"] else ""
         raise VariableError(
-            "MODELS_TO_RUN" if unknown["model"] in settings.models else judges.VARIABLE,
+            variable,
             unknown["model"],
             f"HELM {settings.board.environment['helm_version']} does not know this model{similar}",
         )

@@ -69,7 +69,7 @@ def make_plan(
         ``{"run_specs": [{"name", "entry", "run_spec", "unavailable"}], "failed": [{"entry", "reason"}],
         "left_out": [{"entry", "reason"}], "entries": [{"conf": run entry for helm-run, "runs": [names],
         "shared": [names of its runs that a later entry gives]}],
-        "unknown_models": [{"model", "similar"}]}``; with unknown models the rest is empty.
+        "unknown_models": [{"model", "similar", "reason"}]}``; with unknown models the rest is empty.
         ``client_modules`` and ``scenario_modules`` are what the runs' first requests import.
     """
     from helm.benchmark.config_registry import (
@@ -205,12 +205,17 @@ def _unknown_models(
     from helm.benchmark.model_metadata_registry import get_all_models
 
     known = get_all_models()
-    unknown = []
+    unknown: list[dict[str, Any]] = []
     for name in (*models, *substitutes):
-        of = None if name in known else _model_of_deployment(name)
+        try:
+            of = None if name in known else _model_of_deployment(name)
+        except Exception as error:  # the hub's client, asked for a model of the hub, ends in whatever it likes
+            unknown.append({"model": name, "similar": [], "reason": _one_line(error)})
+            continue
         if name in known or (of and (name in substitutes or name in named or of == "/".join(name.split("/")[-2:]))):
             continue
-        unknown.append({"model": name, "similar": [of] if of else difflib.get_close_matches(name, known, 3, 0.6)})
+        similar = [of] if of else difflib.get_close_matches(name, known, 3, 0.6)
+        unknown.append({"model": name, "similar": similar, "reason": None})
     return unknown
 
 

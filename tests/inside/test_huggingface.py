@@ -12,6 +12,7 @@ import pytest
 
 from helm_repro.inside import huggingface
 from helm_repro.inside.errors import VariableError
+from helm_repro.inside.hub import Hub
 from helm_repro.inside.huggingface import read_local_model
 from tests.conftest import ROOT
 
@@ -33,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
 def told(folder: Path, **variables: str):
     local = read_local_model({"LOCAL_MODEL_PATH": str(folder), **variables}.get, [NAME])
     assert local is not None
-    model = huggingface.model(local, NAME, folder.parent / "cache")
+    model = huggingface.model(local, NAME, Hub(folder.parent / "cache"))
     assert model is not None
     return model
 
@@ -99,13 +100,29 @@ def test_large_weights_are_sampled_throughout(folder: Path) -> None:
         ({"MODEL_DTYPE": "float16", "MODEL_BASE_URL": "http://h/v1"}, "MODEL_DTYPE=float16: has no effect with"),
         ({"MODEL_DTYPE": "int3"}, "MODEL_DTYPE=int3: allowed: auto, float32"),
         ({"MODEL_REVISION": "a b"}, "MODEL_REVISION=a b: must be a branch, tag or commit"),
-        ({"MODEL_DISPLAY_NAME": "x"}, "MODEL_DISPLAY_NAME=x: has no effect without MODEL_BASE_URL or LOCAL_MODEL_PATH"),
     ],
 )
 def test_wrong_variables(variables: dict[str, str], named: str) -> None:
     with pytest.raises(VariableError) as caught:
         read_local_model(variables.get, [NAME])
     assert named in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["MODEL_DISPLAY_NAME", "MODEL_INSTRUCTION_FOLLOWING"])
+def test_variables_without_a_model_of_ones_own(name: str) -> None:
+    value = "on"
+    with pytest.raises(VariableError, match=f"{name}={value}: has no effect without MODEL_BASE_URL or LOCAL_MODEL"):
+        read_local_model({name: value}.get, ["openai/gpt-4o-2024-11-20"])
+
+
+@pytest.mark.parametrize("models", [["huggingface/org/name"], ["openai/gpt2"]])
+def test_a_default_that_is_given_is_the_same_as_none(models: list[str]) -> None:
+    unset = read_local_model({}.get, models)
+    for name in ("MODEL_DTYPE", "MODEL_CHAT_TEMPLATE", "MODEL_DEVICE", "MODEL_INSTRUCTION_FOLLOWING"):
+        assert read_local_model({name: "auto"}.get, models) == unset
+        assert read_local_model({name: "auto", "MODEL_BASE_URL": "http://h/v1"}.get, models) is None
+    assert (unset is None) == (models == ["openai/gpt2"])
+    assert unset is None or not unset.has_choices
 
 
 def test_variables_that_do_not_fit_the_folder(folder: Path) -> None:
@@ -135,15 +152,22 @@ import sys
 from pathlib import Path
 from helm_repro.inside import huggingface
 from helm_repro.inside.errors import InsideError
-local = huggingface.read_local_model({"MODEL_DTYPE": "float16"}.get, ["huggingface/org/name"])
-model = huggingface.model(local, "huggingface/org/name", Path(sys.argv[1]), offline=True)
+from helm_repro.inside.hub import Hub
+hub = Hub(Path(sys.argv[1]), offline=True)
+bare = huggingface.read_local_model({}.get, ["huggingface/org/name"])
+model = huggingface.model(bare, "huggingface/org/name", hub)
 print(model.facts["commit"], model.deployment["client_spec"]["args"]["pretrained_model_name_or_path"])
-known = huggingface.model(local, "openai/gpt2", Path(sys.argv[1]), offline=True)
+print(model.facts["commit"] == model.deployment["client_spec"]["args"]["revision"], model.metadata["tags"][-1])
+next(Path(sys.argv[1]).glob("hub/models--org--name/snapshots/*")).joinpath("more.safetensors").write_bytes(b"later")
+again = huggingface.model(bare, "huggingface/org/name", hub)
+print(again == model, huggingface.model(bare, "openai/gpt2", hub))
+local = huggingface.read_local_model({"MODEL_DTYPE": "float16"}.get, ["huggingface/org/name"])
+known = huggingface.model(local, "openai/gpt2", hub)
 print(known.metadata, known.deployment["max_sequence_length"], known.deployment["client_spec"]["args"]["torch_dtype"])
 try:
-    huggingface.model(local, "huggingface/org/other", Path(sys.argv[1]), offline=True)
+    huggingface.model(local, "huggingface/org/other", hub)
 except InsideError as error:
-    print(error)
+    print(error.exit_code, error)
 """
 
 
@@ -153,6 +177,7 @@ def test_models_of_the_hub_in_the_cache(folder: Path, tmp_path: Path, helm_pytho
     for repository in ("models--org--name", "models--openai-community--gpt2"):
         snapshot = tmp_path / "cache/hub" / repository / "snapshots" / ("a" * 40)
         shutil.copytree(folder, snapshot)
+        (snapshot / "chat_template.jinja").write_text("{{ messages }}")
         (snapshot.parents[1] / "refs").mkdir()
         (snapshot.parents[1] / "refs/main").write_text("a" * 40)
     done = subprocess.run(
@@ -165,12 +190,15 @@ def test_models_of_the_hub_in_the_cache(folder: Path, tmp_path: Path, helm_pytho
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0] == f"{'a' * 40} org/name"
+    assert lines[1] == "True INSTRUCTION_FOLLOWING_MODEL_TAG"
+    # Weights that arrive later make it no other model, and HELM's own model needs no record of ours.
+    assert lines[2] == "True None"
     # HELM's own record and limit stay.
-    assert lines[1] == "None 1024 torch.float16"
-    assert lines[2].startswith("MODELS_TO_RUN=huggingface/org/other: ")
+    assert lines[3] == "None 1024 torch.float16"
+    assert lines[4].startswith("6 MODELS_TO_RUN=huggingface/org/other: is not in the cache, and OFFLINE=1; run `warm`")
 
 
 def test_choices_leave_models_elsewhere_alone(tmp_path: Path) -> None:
     local = read_local_model({"MODEL_DTYPE": "float16"}.get, ["openai/gpt-4o-2024-11-20"])
     assert local is not None
-    assert huggingface.model(local, "openai/gpt-4o-2024-11-20", tmp_path) is None
+    assert huggingface.model(local, "openai/gpt-4o-2024-11-20", Hub(tmp_path)) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import socket
 import subprocess
 import time
@@ -68,6 +69,28 @@ def test_a_folder_is_evaluated_and_its_choices_are_recorded(
         for name in ("chat", "off")
     ]
     assert texts[0] != texts[1]
+
+
+def test_a_model_of_the_hub_is_recorded_and_a_default_that_is_given_changes_nothing(
+    torch_python, tiny_models, smoke_board, variables, tmp_path
+):
+    commit = "c" * 40
+    repository = tmp_path / "data/prod_env/cache/huggingface/hub/models--org--tiny"
+    shutil.copytree(tiny_models["chat"], repository / "snapshots" / commit)
+    (repository / "refs").mkdir()
+    (repository / "refs/main").write_text(commit)
+    run = entrypoint_with(torch_python, smoke_board, tmp_path / "data")
+    variables |= {"MODELS_TO_RUN": "huggingface/org/tiny", "OFFLINE": "1"}
+    done = run("run", **variables)
+    assert done.returncode == 0, done.stderr
+    suite = tmp_path / "data/benchmark_output/runs/my-suite"
+    recorded = json.loads((suite / "receipt.json").read_text())["own_models"]["huggingface/org/tiny"]
+    expected = {"commit": commit, "dtype": "auto", "chat_template": True, "instruction_following": True}
+    assert {key: recorded[key] for key in expected} == expected
+    before = {path: path.stat().st_mtime_ns for path in suite.glob("*/stats.json")}
+    again = run("run", **variables, MODEL_DTYPE="auto", MODEL_DEVICE="auto", MODEL_CHAT_TEMPLATE="auto")
+    assert again.returncode == 0, again.stderr
+    assert {path: path.stat().st_mtime_ns for path in suite.glob("*/stats.json")} == before != {}
 
 
 def test_the_default_image_says_which_one_is_needed(helm_entrypoint, helm_python, tiny_models, variables):
