@@ -15,7 +15,9 @@ pytestmark = pytest.mark.helm
 def run(helm_entrypoint, tmp_path):
     def run():
         conf = tmp_path / "one.conf"
-        conf.write_text(f'entries: [{{description: "grammar:path={PATH},tags=,num_respondents=1,model=text", priority: 1}}]\n')
+        conf.write_text(
+            f'entries: [{{description: "grammar:path={PATH},tags=,num_respondents=1,model=text", priority: 1}}]\n'
+        )
         return helm_entrypoint(
             "run",
             MODELS_TO_RUN="simple/model1",
