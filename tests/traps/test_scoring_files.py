@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import subprocess
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from helm_repro.inside import datasets_lock, prerequisites, scoring_files, wheel
 from helm_repro.inside.exit_codes import ExitCode
 from helm_repro.inside.offline import python_folder
 from helm_repro.inside.settings import Settings, read_settings
-from tests.conftest import ROOT
+from tests.conftest import ROOT, clean_environment
 
 WHEEL = "en_core_web_sm-3.8.0-py3-none-any.whl"
 
@@ -150,6 +151,30 @@ def test_a_model_is_known_for_the_spacy_of_every_environment(catalogue):
         lock = (ROOT / "images" / environment / "requirements.lock").read_text()
         (release,) = re.findall(r"^spacy==(\d+\.\d+)\.", lock, re.MULTILINE)
         assert release in scoring_files.SPACY_MODELS, environment
+
+
+# What spaCy and HELM ask before they would ask pip.
+_IN_HELMS_PROCESS = """
+import os, sys
+from pathlib import Path
+from helm_repro.inside import offline
+from helm_repro.inside.helm_process import HelmProcess
+from tests.support import spacy_stand_in
+cache = Path(sys.argv[1])
+environ = {**os.environ, **offline.environment(cache, os.environ, False, None)}
+with HelmProcess(cache, environ) as helm:
+    helm.start(["spacy"])
+    print(helm.call("spacy.util:is_package", name="en_core_web_sm"))
+    spacy_stand_in.install(offline.python_folder(cache))
+    print(helm.call("spacy.util:is_package", name="en_core_web_sm"))
+"""
+
+
+@pytest.mark.helm
+def test_helms_process_finds_a_model_that_came_after_it_had_started(helm_python, tmp_path):
+    command = [str(helm_python), "-c", _IN_HELMS_PROCESS, str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, env=clean_environment(), capture_output=True, text=True, timeout=300)
+    assert done.stdout.split() == ["False", "True"], done.stderr
 
 
 @pytest.mark.helm
