@@ -30,8 +30,8 @@ def variables(tmp_path: Path) -> dict[str, str]:
     return {"RUN_ENTRIES_CONF_PATH": str(tmp_path / "one.conf"), "MAX_EVAL_INSTANCES": "2", "NUM_THREADS": "2"}
 
 
-def request_states(suite: Path) -> list[dict[str, Any]]:
-    (path,) = suite.glob("*/scenario_state.json")
+def request_states(suite: Path, scenario: str = "") -> list[dict[str, Any]]:
+    (path,) = suite.glob(f"{scenario}*/scenario_state.json")
     return list(json.loads(path.read_text())["request_states"])
 
 
@@ -136,10 +136,14 @@ def _listens(port: int) -> bool:
 
 def test_a_real_inference_server(helm_entrypoint, transformers_server, tiny_models, variables, tmp_path):
     variables |= {"MODELS_TO_RUN": "my-org/tiny", "MODEL_NAME_ON_SERVER": str(tiny_models["chat"])}
-    done = helm_entrypoint("run", "summarize", MODEL_BASE_URL=transformers_server, **variables)
+    whole = {name: value for name, value in variables.items() if name != "RUN_ENTRIES_CONF_PATH"}
+    done = helm_entrypoint("run", "summarize", MODEL_BASE_URL=transformers_server, **whole)
     assert done.returncode == 0, done.stderr
     suite = tmp_path / "data/benchmark_output/runs/my-suite"
-    states = request_states(suite)
+    scores = read_scores(suite)
+    assert len({score.run for score in scores}) == 10
+    assert all(score.value is not None for score in scores)
+    states = request_states(suite, "simple_mcqa")
     assert len(states) == 2
     # What HELM recorded is what the server answers to the same request.
     request = states[0]["request"]
@@ -157,8 +161,6 @@ def test_a_real_inference_server(helm_entrypoint, transformers_server, tiny_mode
         answer = json.loads(reply.read())["choices"][0]["message"]["content"]
     recorded = states[0]["result"]["completions"][0]["text"]
     assert answer.startswith(recorded.rstrip()) or recorded == answer
-    (score,) = read_scores(suite)
-    assert score.value is not None
     # It serves completions as well, but without the log probabilities that HELM reads.
     done = helm_entrypoint(
         *("run",), MODEL_BASE_URL=transformers_server, MODEL_API="completions", **{**variables, "SUITE_NAME": "second"}
