@@ -35,7 +35,10 @@ class _Server:
         return min(self.endpoint.timeout, _LONGEST_WAIT)
 
     def at(self, problem: str, code: ExitCode) -> InsideError:
-        text = f"MODEL_BASE_URL={self.endpoint.base_url}: {' '.join(problem.split())}"
+        return self.error("MODEL_BASE_URL", self.endpoint.base_url, " ".join(problem.split()), code)
+
+    def error(self, variable: str, value: str, problem: str, code: ExitCode) -> InsideError:
+        text = str(VariableError(variable, value, problem))
         return InsideError(text.replace(self.key, "[redacted]") if self.key else text, code)
 
 
@@ -46,8 +49,8 @@ def probe(endpoint: Endpoint, model: str, key: Optional[str], sleep: Callable[[f
         key: of the server, from MODEL_API_KEY.
 
     Raises:
-        InsideError: exit code 2 for an address, name or protocol that is wrong, 4 for a key
-            that is missing or refused, 5 for a server that refuses, fails or stalls throughout.
+        InsideError: exit code 2 for an address or protocol that is wrong, 4 for a key that is
+            missing or refused, 5 for a server that lacks the model, refuses, fails or stalls throughout.
     """
     import httpx
 
@@ -122,15 +125,19 @@ def _refusal(client: Any, reply: Any, server: _Server) -> InsideError:
     name = server.endpoint.served_name(server.model)
     if offered and name not in offered:
         shown = ", ".join(offered[:10]) + (", …" if len(offered) > 10 else "")
-        problem = f"{server.endpoint.base_url} has no such model; it offers {shown}"
-        return VariableError("MODEL_NAME_ON_SERVER", name, problem)
-    if reply.status_code == 404 and offered is None:
+        return _no_such_model(server, name, f"{server.endpoint.base_url} has no such model; it offers {shown}")
+    if reply.status_code == 404 and (offered is not None or name in _message(reply)):
+        return _no_such_model(server, name, f"the server answers HTTP 404: {_message(reply)}")
+    if reply.status_code == 404:
         hint = "" if server.endpoint.base_url.endswith("/v1") else "; most servers' addresses end with /v1"
         route = request_body(server.endpoint, server.model)[0]
         return server.at(f"nothing at {route} (HTTP 404: {_message(reply)}){hint}", ExitCode.CONFIGURATION)
-    if reply.status_code == 404:
-        return VariableError("MODEL_NAME_ON_SERVER", name, f"the server answers HTTP 404: {_message(reply)}")
     return server.at(f"refused the request, HTTP {reply.status_code}: {_message(reply)}", ExitCode.CONFIGURATION)
+
+
+def _no_such_model(server: _Server, name: str, problem: str) -> InsideError:
+    """The API is there and refuses: a server that has not loaded its model yet says the same."""
+    return server.error("MODEL_NAME_ON_SERVER", name, problem, ExitCode.API)
 
 
 def _offered(client: Any, server: _Server) -> Optional[list[str]]:

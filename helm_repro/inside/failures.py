@@ -79,7 +79,7 @@ CLASSES: tuple[FailureClass, ...] = (
         "unknown model",
         r"model_not_found|ModelDeploymentNotFound|does not exist or you do not have access|NotFoundError.{0,200}model"
         r"|The model `[^`]*` (does not exist|has been deprecated)|has been (deprecated|retired)|\bdecommissioned\b",
-        ExitCode.CONFIGURATION,
+        ExitCode.API,
         "the provider does not serve this model; check MODELS_TO_RUN, or the judge and JUDGE_OVERRIDES",
     ),
     FailureClass(

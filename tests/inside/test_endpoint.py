@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
 import threading
@@ -40,6 +41,27 @@ def ask(server: OpenAIServer, key: str | None = None, **variables: str) -> str:
     return probe(endpoint_at(server.base_url, **variables), NAME, key, sleep=lambda seconds: None)
 
 
+@contextlib.contextmanager
+def answering(body: bytes, status: int = 200) -> Iterator[str]:
+    """A server that answers every request alike, and lists no models; gives its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{other.server_port}/v1"
+        other.shutdown()
+
+
 @pytest.mark.parametrize("api", ["chat", "completions"])
 @pytest.mark.parametrize("key", [None, KEY])
 def test_the_probe_shows_the_answers_first_characters(server: OpenAIServer, api: str, key: str | None) -> None:
@@ -58,12 +80,20 @@ def test_a_missing_or_wrong_key_is_named_and_never_shown(server: OpenAIServer, k
 
 
 def test_an_unknown_model_is_answered_with_what_the_server_offers(server: OpenAIServer) -> None:
-    with pytest.raises(VariableError) as caught:
+    with pytest.raises(InsideError) as caught:
         ask(server, MODEL_NAME_ON_SERVER="missing")
     assert str(caught.value) == (
         f"MODEL_NAME_ON_SERVER=missing: {server.base_url} has no such model; it offers my-org/my-model, other"
     )
-    assert caught.value.exit_code == 2
+    assert caught.value.exit_code == 5
+
+
+def test_a_server_that_lists_nothing_and_answers_404_for_the_model() -> None:
+    body = b'{"error": {"message": "The model `my-org/my-model` does not exist"}}'
+    with answering(body, status=404) as url, pytest.raises(InsideError) as caught:
+        probe(endpoint_at(url), NAME, None)
+    assert str(caught.value).startswith(f"MODEL_NAME_ON_SERVER={NAME}: the server answers HTTP 404: The model")
+    assert caught.value.exit_code == 5
 
 
 def test_an_address_without_an_api(server: OpenAIServer) -> None:
@@ -112,22 +142,8 @@ def test_a_server_that_fails_at_first(server: OpenAIServer) -> None:
     ],
 )
 def test_answers_that_helm_cannot_use(api: str, body: bytes, problem: str) -> None:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as other:
-        threading.Thread(target=other.serve_forever, daemon=True).start()
-        with pytest.raises(InsideError, match=problem) as caught:
-            probe(endpoint_at(f"http://127.0.0.1:{other.server_port}/v1", MODEL_API=api), NAME, None)
-        other.shutdown()
+    with answering(body) as url, pytest.raises(InsideError, match=problem) as caught:
+        probe(endpoint_at(url, MODEL_API=api), NAME, None)
     assert caught.value.exit_code == 2
 
 

@@ -100,7 +100,7 @@ def test_a_missing_key_ends_before_anything_is_run(helm_entrypoint, server, vari
 @pytest.mark.parametrize(
     ("change", "code", "problem"),
     [
-        ({"MODEL_NAME_ON_SERVER": "missing"}, 2, "MODEL_NAME_ON_SERVER=missing"),
+        ({"MODEL_NAME_ON_SERVER": "missing"}, 5, "MODEL_NAME_ON_SERVER=missing"),
         ({"MODEL_TIMEOUT": "1"}, 5, "did not answer within 1 s (MODEL_TIMEOUT)"),
     ],
 )
