@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 INPUTS_LABEL = "io.github.helm-repro.inputs"
 _PATH_VARIABLES = ("RUN_ENTRIES_CONF_PATH", "SCHEMA_PATH", "LOCAL_MODEL_PATH", "GOOGLE_APPLICATION_CREDENTIALS")
+_NAME_OR_PATH = ("MODEL_TOKENIZER",)
 # HELM's stages get a few seconds to end; Docker's own default is 10.
 _STOP_SECONDS = 8
 # What Docker says, in its several versions, where NVIDIA's container toolkit or the driver is not installed.
@@ -59,7 +60,9 @@ class DockerEngine:
     def run(self, request: RunRequest, write: Write, write_error: Optional[Write] = None) -> int:
         """Run a container that is removed afterwards, whatever happens."""
         request.make_output()
-        paths = (*_PATH_VARIABLES, *request.leaderboard.data_variables)
+        paths = [*_PATH_VARIABLES, *request.leaderboard.data_variables]
+        # A folder only if it is an absolute path; anything else is a name, whatever lies in this directory.
+        paths += [name for name in _NAME_OR_PATH if request.variables.get(name, "").startswith("/")]
         variables, mounts = _with_mounted_paths(_with_organizations_conf(request), paths)
         ports = {}
         if request.publish:

@@ -133,6 +133,23 @@ def test_the_conf_of_an_organization_is_mounted(monkeypatch, catalogue, tmp_path
     assert "RUN_ENTRIES_CONF_PATH" not in options_with(ORGANIZATION="stanford")["environment"]
 
 
+def test_a_tokenizer_is_mounted_only_if_it_is_a_folder(monkeypatch, catalogue, tmp_path: Path) -> None:
+    folder = tmp_path / "my-org" / "tokenizer"
+    folder.mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    client = _Docker(None)
+    for value in (str(folder), "my-org/tokenizer", "/data/tokenizer"):
+        variables = {"MODEL_TOKENIZER": value}
+        _run(monkeypatch, client, RunRequest(catalogue, catalogue.leaderboards["smoke"], (), variables, tmp_path))
+    mounted, named, inside = client.created
+    place = mounted["environment"]["MODEL_TOKENIZER"]
+    assert mounted["volumes"][str(folder)] == {"bind": place, "mode": "ro"}
+    assert place != str(folder)
+    assert named["environment"]["MODEL_TOKENIZER"] == "my-org/tokenizer"
+    assert inside["environment"]["MODEL_TOKENIZER"] == "/data/tokenizer"
+    assert len(named["volumes"]) == len(inside["volumes"]) == 1
+
+
 def test_a_signal_before_the_container_has_started_stops_it(monkeypatch, catalogue, tmp_path: Path) -> None:
     class _Stopped(_Docker):
         started = False
