@@ -128,6 +128,11 @@ class Leaderboard(_Strict):
         default="openai/gpt-4o-2024-11-20", description="a model that fits the entries, for documentation"
     )
     plugins: list[str] = Field(default_factory=list, description="modules given to helm-run --plugins")
+    requires: dict[str, list[str]] = Field(
+        default_factory=dict,
+        description="run-spec function -> programs that HELM starts for it, by name or by path below the working "
+        "directory, and files of HELM's package (helm/…)",
+    )
     organization: Optional[str] = Field(
         default=None, description="default of ORGANIZATION, where the conf's name ends in an organization's"
     )
