@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from helm_repro.inside import endpoint, huggingface, judges, offline, registration
+from helm_repro.inside import endpoint, huggingface, judges, newer_models, offline, registration
 from helm_repro.inside.credentials import Credentials, secret
 from helm_repro.inside.errors import InsideError, VariableError
 from helm_repro.inside.hub import Hub
@@ -78,6 +78,8 @@ def _models(settings: Settings) -> list[registration.Model]:
                 hub.snapshot("MODEL_TOKENIZER", tokenizer, tokenizer)
         elif settings.local_model and (local := huggingface.model(settings.local_model, name, hub)):
             models.append(local)
+        elif newer := newer_models.model(name):
+            models.append(newer)
     return models
 
 

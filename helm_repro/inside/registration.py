@@ -97,8 +97,9 @@ class Model:
 
     Attributes:
         name: as in MODELS_TO_RUN.
-        deployment: HELM's record of how it is reached; its name's first part stands for all that answers depend on
-            beside the request, because HELM's request cache is one file per first part.
+        deployment: HELM's record of how it is reached, empty where HELM makes one by the name; its name's first part
+            stands for all that answers depend on beside the request, because HELM's request cache is one file per
+            first part.
         facts: what the suite's record and the receipt say of it.
         metadata, tokenizer: HELM's records, ``None`` where HELM has its own.
     """
@@ -284,12 +285,13 @@ def _refuse_other_source(model: Model, suite_path: Path) -> None:
             adapter = json.loads(path.read_bytes())["adapter_spec"]
         except (OSError, ValueError, KeyError):
             continue
-        if adapter.get("model") == model.name and adapter.get("model_deployment") != model.deployment["name"]:
+        deployment = model.deployment.get("name", model.name)
+        if adapter.get("model") == model.name and adapter.get("model_deployment") != deployment:
             raise VariableError(
                 str(model.facts["variable"]),
                 model.facts["source"],
                 f"suite {suite_path.name} already holds runs of {model.name} by {adapter.get('model_deployment')}, "
-                f"this is {model.deployment['name']}; choose another SUITE_NAME",
+                f"this is {deployment}; choose another SUITE_NAME",
             )
 
 

@@ -16,9 +16,9 @@ _TOKEN = re.compile(r"\s*\S+|\s+")
 
 
 def prompt_of(body: Mapping[str, Any]) -> str:
-    """The text of a chat's messages or of a completion's prompt."""
+    """The text of a chat's messages, or of the prompt of a completion or response."""
     if "messages" not in body:
-        prompt = body.get("prompt") or ""
+        prompt = body.get("prompt") or body.get("input") or ""
         return prompt if isinstance(prompt, str) else "".join(map(str, prompt))
     parts = []
     for message in body["messages"]:
@@ -84,11 +84,38 @@ def completion_response(key: str, prompt: str, body: Mapping[str, Any], texts: S
     }
 
 
+def responses_response(key: str, prompt: str, body: Mapping[str, Any], texts: Sequence[str]) -> dict[str, Any]:
+    """A response object, as HELM's OpenAIResponseClient reads (helm/clients/openai_responses_client.py, 0.5.16)."""
+    text, reason = _cut(texts[0], body)
+    usage = _usage(prompt, [(text, reason)])
+    content = {"type": "output_text", "text": text, "annotations": []}
+    return {
+        "id": f"resp_{key[-16:]}",
+        "object": "response",
+        "created_at": 0,
+        "model": body.get("model"),
+        "status": "completed" if reason == "stop" else "incomplete",
+        "output": [
+            {"type": "message", "id": "msg_0", "role": "assistant", "status": "completed", "content": [content]},
+        ],
+        "parallel_tool_calls": True,
+        "tool_choice": "auto",
+        "tools": [],
+        "usage": {
+            "input_tokens": usage["prompt_tokens"],
+            "input_tokens_details": {"cached_tokens": 0},
+            "output_tokens": usage["completion_tokens"],
+            "output_tokens_details": {"reasoning_tokens": 0},
+            "total_tokens": usage["total_tokens"],
+        },
+    }
+
+
 def _cut(text: str, body: Mapping[str, Any]) -> tuple[str, str]:
     stops = body.get("stop") or []
     for stop in [stops] if isinstance(stops, str) else stops:
         text = text.partition(stop)[0]
-    limit = body.get("max_completion_tokens") or body.get("max_tokens")
+    limit = body.get("max_completion_tokens") or body.get("max_output_tokens") or body.get("max_tokens")
     if "messages" not in body and body.get("max_tokens") == 0:
         return "", "length"
     tokens = _TOKEN.findall(text)

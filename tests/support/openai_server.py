@@ -30,13 +30,23 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Optional
 
-from tests.support.openai_answers import chat_response, completion_response, plausible_answer, prompt_of
+from tests.support.openai_answers import (
+    chat_response,
+    completion_response,
+    plausible_answer,
+    prompt_of,
+    responses_response,
+)
 
 Answer = Callable[[str, Mapping[str, Any], int], str]
 """(prompt, request body, index of the choice) to the answer's text."""
 
 KINDS = ("429", "500", "503", "reset", "stall")
-_MODEL_PATHS = ("/v1/chat/completions", "/v1/completions")
+_MAKE = {
+    "/v1/chat/completions": chat_response,
+    "/v1/completions": completion_response,
+    "/v1/responses": responses_response,
+}
 
 
 @dataclasses.dataclass
@@ -190,7 +200,7 @@ class OpenAIServer:
             names = self.models if self.models is not None else []
             data = [{"id": name, "object": "model", "created": 0, "owned_by": "test"} for name in names]
             await _write(writer, 200, {"object": "list", "data": data})
-        elif method == "POST" and path in _MODEL_PATHS:
+        elif method == "POST" and path in _MAKE:
             self.in_flight += 1
             self.most_in_flight = max(self.most_in_flight, self.in_flight)
             started = time.time()
@@ -229,9 +239,8 @@ class OpenAIServer:
             await asyncio.sleep(self.latency)
         prompt = prompt_of(body)
         texts = [self.answer(prompt, body, index) for index in range(int(body.get("n") or 1))]
-        make = chat_response if path == _MODEL_PATHS[0] else completion_response
         self.answered[key] += 1
-        await _write(writer, 200, make(key, prompt, body, texts))
+        await _write(writer, 200, _MAKE[path](key, prompt, body, texts))
         return "200"
 
     def _control(self, change: Mapping[str, Any]) -> dict[str, Any]:
