@@ -14,7 +14,7 @@ import importlib.resources
 import re
 from typing import Optional
 
-from helm_repro.inside.registration import METADATA, Model, builtin_names, unknown_metadata
+from helm_repro.inside.registration import DEPLOYMENTS, METADATA, Model, builtin_names, unknown_metadata
 
 _PROVIDER = re.compile(r"^@model_deployment_generator\(\s*[\"']([^\"'/]+)", re.MULTILINE)
 # Its weights run in the container (see ``huggingface``).
@@ -27,7 +27,8 @@ def model(name: str) -> Optional[Model]:
     # As HELM's generators and its ModelRunExpander take it: litellm/openai/x is a way to openai/x.
     of = "/".join(name.split("/")[-2:])
     known = builtin_names(METADATA)
-    if not rest or of in known or name in known or provider not in _providers():
+    # The name of a deployment is one of its model's (see ``plan``), not a newer model.
+    if not rest or {of, name} & known or name in builtin_names(DEPLOYMENTS) or provider not in _providers():
         return None
     similar = difflib.get_close_matches(of, known, 1, 0.8)
     return Model(

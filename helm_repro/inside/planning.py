@@ -11,8 +11,8 @@ from typing import Any
 from helm_repro.inside import caveats, judges
 from helm_repro.inside.credentials import read_credentials
 from helm_repro.inside.exit_codes import ExitCode
+from helm_repro.inside.juries import active_judges
 from helm_repro.inside.pipeline import make_plan, open_helm, prepare, wanted_runs
-from helm_repro.inside.preflight import active_judges
 from helm_repro.inside.settings import Settings
 
 _HEADERS = ("run spec", "scenario", "groups", "adapter", "instances", "judges")

@@ -20,6 +20,7 @@ from helm_repro.inside.credentials import CREDENTIALS, Credentials
 from helm_repro.inside.errors import InsideError
 from helm_repro.inside.exit_codes import ExitCode
 from helm_repro.inside.helm_process import HelmProcess
+from helm_repro.inside.juries import active_judges, functions, running
 from helm_repro.inside.log import say
 from helm_repro.inside.settings import Settings
 
@@ -74,26 +75,6 @@ def report(settings: Settings, problems: Sequence[Problem]) -> None:
         raise InsideError(f"preflight: {count}; {first.where}: {first.message}", first.exit_code)
 
 
-def active_judges(settings: Settings, plan: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The catalogue's judges that the runs call."""
-    functions = _functions(settings, plan)
-    return [
-        judge
-        for judge in settings.board.leaderboard.get("judges", [])
-        if not judge["used_by"] or functions.intersection(judge["used_by"])
-    ]
-
-
-def _running(settings: Settings, plan: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """What of the plan will be run."""
-    return [spec for spec in plan["run_specs"] if spec["unavailable"] is None or settings.include_unavailable]
-
-
-def _functions(settings: Settings, plan: Mapping[str, Any]) -> set[str]:
-    """Names of the run-spec functions of what will be run."""
-    return {spec["entry"].partition(":")[0] for spec in _running(settings, plan)}
-
-
 def _machine(settings: Settings) -> Iterator[Problem]:
     free = shutil.disk_usage(settings.output_path).free
     if free < _LEAST_FREE_BYTES:
@@ -123,7 +104,7 @@ def _judges(settings: Settings, judges: Sequence[Mapping[str, Any]], credentials
 def _data(settings: Settings, plan: Mapping[str, Any], credentials: Credentials) -> Iterator[Problem]:
     for file in datasets_lock.differing(settings.data_dir, settings.prod_env):
         yield Problem(datasets_lock.FILE_NAME, file, ExitCode.UPSTREAM_DATA, warning=True)
-    yield from _gated(settings, _functions(settings, plan), credentials)
+    yield from _gated(settings, functions(settings, plan), credentials)
     tokens = {dataset.get("variable") for dataset in _gated_datasets(settings) if not dataset["data_paths"]}
     for credential in settings.board.leaderboard.get("credentials", []):
         name = credential["variable"]
@@ -191,7 +172,7 @@ def _deployments(settings: Settings, plan: Mapping[str, Any]) -> list[str]:
     MedHELM's entries name a deployment that is not the model's default one.
     """
     at_endpoint = own_models.asked_at_endpoint(settings)
-    adapters = [spec["run_spec"]["adapter_spec"] for spec in _running(settings, plan)]
+    adapters = [spec["run_spec"]["adapter_spec"] for spec in running(settings, plan)]
     return list(dict.fromkeys(a["model_deployment"] for a in adapters if a["model"] not in at_endpoint))
 
 

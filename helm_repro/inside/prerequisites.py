@@ -14,19 +14,21 @@ from typing import Any
 
 from helm_repro.inside import scoring_files
 from helm_repro.inside.exit_codes import ExitCode
+from helm_repro.inside.juries import functions, running
 from helm_repro.inside.settings import Settings
 
 
 def missing(settings: Settings, plan: Mapping[str, Any]) -> Iterator[tuple[str, str, ExitCode]]:
     """Where, what is missing, and the exit code for it; fetches what can be fetched."""
-    planned = [spec for spec in plan["run_specs"] if spec["unavailable"] is None or settings.include_unavailable]
-    functions = {spec["entry"].partition(":")[0] for spec in planned}
+    called = functions(settings, plan)
     for function, names in settings.board.leaderboard.get("requires", {}).items():
         absent = [name for name in names if not _is_there(name, settings.data_dir)]
-        if function in functions and absent:
+        if function in called and absent:
             message = f"{', '.join(absent)} not found; HELM would ask for all answers and then score none"
             yield f"runs of {function}", message, ExitCode.CONFIGURATION
-    for file, problem in scoring_files.provide(settings, {spec["name"]: spec["run_spec"] for spec in planned}):
+    for file, problem in scoring_files.provide(
+        settings, {spec["name"]: spec["run_spec"] for spec in running(settings, plan)}
+    ):
         yield file, problem, ExitCode.UPSTREAM_DATA
 
 

@@ -13,7 +13,8 @@ from helm_repro.inside import failures
 from helm_repro.inside.board import load_board
 from helm_repro.inside.credentials import Credentials
 from helm_repro.inside.exit_codes import ExitCode
-from helm_repro.inside.preflight import Problem, active_judges, preflight
+from helm_repro.inside.juries import active_judges
+from helm_repro.inside.preflight import Problem, preflight
 from helm_repro.inside.settings import Settings, read_settings
 
 MODEL = "openai/gpt-4o-2024-11-20"
@@ -147,3 +148,27 @@ def test_offline_names_the_variable_that_replaces_a_judge(settings_of) -> None:
 def test_what_the_guard_refuses_is_not_tried_again() -> None:
     failure = failures.classify("URLError: <urlopen error OFFLINE=1 forbids reaching host; run `warm` …>")
     assert (failure.exit_code, failure.transient) == (ExitCode.UPSTREAM_DATA, False)
+
+
+def test_an_entrys_own_jury_is_asked_in_place_of_the_catalogues(settings_of: SettingsOf) -> None:
+    settings = settings_of("medhelm-public")
+    plan = plan_of("medication_qa", "medi_qa")
+    mine = {"model_name": "my/judge", "model_deployment": "mine/judge"}
+    for spec in plan["run_specs"]:
+        spec["run_spec"]["annotators"] = [{"class_name": "X", "args": {"annotator_models": {"mine": mine}}}]
+    (judge,) = active_judges(settings, plan)
+    assert (judge["model"], judge["deployment"], judge["used_by"]) == (
+        "my/judge",
+        "mine/judge",
+        ["medication_qa", "medi_qa"],
+    )
+    helm = _Helm()
+    assert problems(settings, plan, helm) == []
+    assert helm.probed == [MODEL, "mine/judge"]
+    # One of two entries keeps the catalogue's jury.
+    theirs = {"model_name": "openai/gpt-4o-2024-05-13", "model_deployment": "stanfordhealthcare/gpt-4o-2024-05-13"}
+    plan["run_specs"][0]["run_spec"]["annotators"][0]["args"]["annotator_models"] = {"gpt": theirs}
+    assert {judge["deployment"] for judge in active_judges(settings, plan)} == {
+        theirs["model_deployment"],
+        "mine/judge",
+    }
