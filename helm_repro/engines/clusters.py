@@ -106,7 +106,11 @@ def unfinished_shards(submission: Submission) -> list[int]:
 def _is_finished(submission: Submission, index: int, divided: Division) -> bool:
     shard = Shard(index, submission.shards)
     path = submission.suite_path / shard.file_name(FILE_NAME)
-    if not path.exists() or read_receipt(path)["exit_code"] != 0:
+    if not path.exists():
+        return False
+    receipt, models = read_receipt(path), submission.variables.get("MODELS_TO_RUN", "").replace(",", " ").split()
+    # An earlier submission's receipt says nothing of other models.
+    if receipt["exit_code"] != 0 or set(receipt["models"]) != set(models):
         return False
     missing: Sequence[str] = divided.missing
     return not any(divided.shard_of(name, submission.shards) == index for name in missing)

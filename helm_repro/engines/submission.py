@@ -122,7 +122,7 @@ def with_absolute_paths(variables: Mapping[str, str]) -> dict[str, str]:
     """Files that are here become absolute paths; other names are files of the leaderboard."""
     made = dict(variables)
     for name in PATH_VARIABLES:
-        if name in made and Path(made[name]).exists():
+        if made.get(name) and Path(made[name]).exists():
             made[name] = str(Path(made[name]).absolute())
     return made
 
