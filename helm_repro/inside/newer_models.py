@@ -10,11 +10,10 @@ what providers serve. A name that is only misspelled is found by preflight's req
 from __future__ import annotations
 
 import difflib
-import importlib.resources
 import re
 from typing import Optional
 
-from helm_repro.inside.registration import DEPLOYMENTS, METADATA, Model, builtin_names, unknown_metadata
+from helm_repro.inside.registration import DEPLOYMENTS, METADATA, Model, builtin_names, helm_folder, unknown_metadata
 
 _PROVIDER = re.compile(r"^@model_deployment_generator\(\s*[\"']([^\"'/]+)", re.MULTILINE)
 # Its weights run in the container (see ``huggingface``).
@@ -48,9 +47,7 @@ def model(name: str) -> Optional[Model]:
 
 def _providers() -> set[str]:
     """Providers of whose models the installed HELM makes deployments by name; none where HELM is not installed."""
-    try:
-        files = list(importlib.resources.files("helm.benchmark.model_deployments").iterdir())
-    except ModuleNotFoundError:  # HELM 0.5.6 has no such folder
-        return set()
-    texts = [file.read_text(encoding="utf-8") for file in files if file.name.endswith(".py")]
-    return {name for text in texts for name in _PROVIDER.findall(text)} - _ELSEWHERE
+    helm = helm_folder()
+    # HELM 0.5.6 has no such folder.
+    files = helm.glob("benchmark/model_deployments/*.py") if helm else ()
+    return {name for file in files for name in _PROVIDER.findall(file.read_text(encoding="utf-8"))} - _ELSEWHERE

@@ -16,7 +16,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import difflib
-import importlib.resources
+import importlib.util
 import json
 import os
 import re
@@ -208,6 +208,12 @@ def read_entries(path: Path) -> list[dict[str, Any]]:
     return entries
 
 
+def helm_folder() -> Optional[Path]:
+    """Where the installed HELM lies, found without importing it; ``None`` where it is not installed."""
+    found = importlib.util.find_spec("helm")
+    return Path(found.origin).parent if found and found.origin else None
+
+
 def builtin_names(file: str) -> frozenset[str]:
     """Names that the installed HELM registers itself; none where HELM is not installed."""
     return frozenset(re.findall(r"^\s*- name: [\"']?([^\s\"'#]+)", _builtin_text(file), re.MULTILINE))
@@ -296,10 +302,9 @@ def _refuse_other_source(model: Model, suite_path: Path) -> None:
 
 
 def _builtin_text(file: str) -> str:
-    try:
-        return (importlib.resources.files("helm.config") / file).read_text(encoding="utf-8")
-    except (ModuleNotFoundError, FileNotFoundError):
-        return ""
+    helm = helm_folder()
+    path = helm / "config" / file if helm else None
+    return path.read_text(encoding="utf-8") if path and path.is_file() else ""
 
 
 def _write_yaml(path: Path, document: Mapping[str, Any]) -> None:
