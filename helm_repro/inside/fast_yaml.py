@@ -8,8 +8,11 @@ has parsed them. All give the same objects.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.resources
+import os
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import yaml
@@ -26,12 +29,37 @@ def use_libyaml() -> None:
     yaml.safe_load = _safe_load
 
 
-def parse_ahead() -> None:
-    """Parse HELM's own configuration now, for all processes forked from this one."""
-    for file in (importlib.resources.files("helm") / "config").iterdir():
-        if file.name.endswith(".yaml"):
-            text = file.read_text(encoding="utf-8")
-            _parsed[text] = pickle.dumps(_parse(text))
+def parse_ahead() -> Callable[[], None]:
+    """Begin to parse HELM's own configuration, in a fork, for all processes forked from this one later.
+
+    Returns:
+        Call it to wait for the end, before the first such process.
+    """
+    read_end, write_end = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            with os.fdopen(write_end, "wb") as pipe:
+                pickle.dump(_configuration(), pipe)
+        finally:
+            os._exit(0)
+    os.close(write_end)
+
+    def wait() -> None:
+        with os.fdopen(read_end, "rb") as pipe:
+            answer = pipe.read()
+        os.waitpid(child, 0)
+        with contextlib.suppress(EOFError, pickle.UnpicklingError):  # it died; then HELM parses for itself
+            _parsed.update(pickle.loads(answer))
+
+    return wait
+
+
+def _configuration() -> dict[str, bytes]:
+    """Text of each of HELM's files -> what it holds, pickled."""
+    files = (importlib.resources.files("helm") / "config").iterdir()
+    texts = [file.read_text(encoding="utf-8") for file in files if file.name.endswith(".yaml")]
+    return {text: pickle.dumps(_parse(text)) for text in texts}
 
 
 def _safe_load(stream: Any) -> Any:

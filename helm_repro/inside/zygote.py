@@ -52,9 +52,10 @@ def main() -> None:
     # Nothing that an import makes is garbage, and forks share what the collector never visits.
     gc.disable()
     preload, later = (list(filter(None, argument.split(","))) for argument in sys.argv[4:6])
+    parsed_ahead = parse_ahead()
     for module in preload:
         importlib.import_module(module)
-    parse_ahead()
+    parsed_ahead()
     meanwhile: list[str] = []
     for line in requests:
         request = json.loads(line)
