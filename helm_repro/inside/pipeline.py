@@ -34,6 +34,7 @@ from helm_repro.inside.endpoint import without_fallbacks
 from helm_repro.inside.errors import InsideError, Stopped, VariableError
 from helm_repro.inside.exit_codes import ExitCode
 from helm_repro.inside.helm_process import HelmProcess
+from helm_repro.inside.juries import running
 from helm_repro.inside.log import say
 from helm_repro.inside.settings import NEW_SUITE, Settings
 from helm_repro.inside.stage import run_stage_command
@@ -174,11 +175,7 @@ def wanted_runs(settings: Settings, plan: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InsideError: there is none; HELM itself would exit with 0.
     """
-    wanted = {
-        spec["name"]: spec["run_spec"]
-        for spec in plan["run_specs"]
-        if spec["unavailable"] is None or settings.include_unavailable
-    }
+    wanted = {spec["name"]: spec["run_spec"] for spec in running(settings, plan)}
     if not wanted:
         raise InsideError(
             f"{settings.board.id}: no run spec for MODELS_TO_RUN={' '.join(settings.models)}: "
