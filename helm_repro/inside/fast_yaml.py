@@ -17,6 +17,8 @@ from typing import Any
 
 import yaml
 
+from helm_repro.inside.parent_death import die_with
+
 _parse = yaml.safe_load
 _parsed: dict[str, bytes] = {}
 
@@ -36,8 +38,10 @@ def parse_ahead() -> Callable[[], None]:
         Call it to wait for the end, before the first such process.
     """
     read_end, write_end = os.pipe()
+    own = os.getpid()
     child = os.fork()
     if child == 0:
+        die_with(own)
         try:
             with os.fdopen(write_end, "wb") as pipe:
                 pickle.dump(_configuration(), pipe)

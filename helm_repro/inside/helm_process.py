@@ -12,7 +12,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -20,11 +19,11 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Optional
 
+from helm_repro.inside import spawn
 from helm_repro.inside.errors import InsideError, Stopped
 from helm_repro.inside.exit_codes import ExitCode
 
 GRACE_SECONDS = 5
-_PACKAGE_PARENT = Path(__file__).parents[2]
 
 
 class HelmProcess:
@@ -32,13 +31,7 @@ class HelmProcess:
 
     def __init__(self, directory: Path, environ: Mapping[str, str]):
         self._directory = directory
-        self._environ = {
-            # HELM writes sets to its tables (adaptation methods in groups.json); unseeded, their order is chance.
-            "PYTHONHASHSEED": "0",
-            **environ,
-            "PYTHONPATH": _python_path(environ),
-            "PYTHONSAFEPATH": "1",
-        }
+        self._environ = spawn.environment(environ)
         self._stopped_by: Optional[int] = None
         self._process: Optional[subprocess.Popen[bytes]] = None
 
@@ -51,25 +44,13 @@ class HelmProcess:
         """
         if self._process is not None:
             return
-        request_read, request_write = os.pipe()
-        answer_read, answer_write = os.pipe()
-        self._process = subprocess.Popen(
-            [
-                *(sys.executable, "-u", "-m", "helm_repro.inside.zygote"),
-                *map(str, (os.getpid(), request_read, answer_write)),
-                *(",".join(preload), ",".join(later)),
-            ],
-            pass_fds=(request_read, answer_write),
-            cwd=self._directory,
-            env=self._environ,
-            stdin=subprocess.DEVNULL,
-            # A group of its own, so that one signal reaches HELM and whatever HELM started.
-            start_new_session=True,
-        )
-        os.close(request_read)
-        os.close(answer_write)
-        self._requests = os.fdopen(request_write, "w", encoding="utf-8")
-        self._answers = os.fdopen(answer_read, encoding="utf-8")
+        self._process, request_descriptor, answer_descriptor = spawn.spawn(self._environ)
+        self._requests = os.fdopen(request_descriptor, "w", encoding="utf-8")
+        self._answers = os.fdopen(answer_descriptor, encoding="utf-8")
+        begin = {"directory": str(self._directory), "environment": self._environ}
+        # If it has died already, the first request will say so.
+        with contextlib.suppress(BrokenPipeError):
+            self._tell({**begin, "import": list(preload), "later": list(later)})
 
     def __enter__(self) -> HelmProcess:
         self._previous = {s: signal.signal(s, self._on_signal) for s in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)}
@@ -115,9 +96,15 @@ class HelmProcess:
                 raise InsideError(f"{function} ended with {status}; the reason is above", ExitCode.CONFIGURATION)
             return json.loads(result.read_text(encoding="utf-8"))
 
-    def preload(self, modules: Sequence[str], meanwhile: Sequence[str]) -> None:
-        """Import modules now, once for all commands and calls that follow; others while calls run."""
-        self._ask({"import": list(modules), "meanwhile": list(meanwhile)})
+    def preload(self, modules: Sequence[str], meanwhile: Sequence[str] = (), in_long_calls: Sequence[str] = ()) -> None:
+        """Import modules once for all commands and calls that follow.
+
+        Args:
+            modules: now.
+            meanwhile: while calls run. When a call ends, the module that is being imported is waited for.
+            in_long_calls: after those, while a call runs that takes longer than a tenth of a second.
+        """
+        self._ask({"import": list(modules), "meanwhile": list(meanwhile), "in_long_calls": list(in_long_calls)})
 
     def pause(self, seconds: float) -> None:
         """Sleep, but end at once when a signal arrives.
@@ -134,8 +121,7 @@ class HelmProcess:
         self._raise_if_stopped()
         self.start(())
         try:
-            self._requests.write(json.dumps(request) + "\n")
-            self._requests.flush()
+            self._tell(request)
             answer = self._answers.readline()
         except BrokenPipeError:
             answer = ""
@@ -145,6 +131,10 @@ class HelmProcess:
             killed = " (killed: out of memory?)" if status == -signal.SIGKILL else ""
             raise InsideError(f"HELM's process ended with {status}{killed}", ExitCode.PARTIAL)
         return int(json.loads(answer)["status"])
+
+    def _tell(self, request: Mapping[str, object]) -> None:
+        self._requests.write(json.dumps(request) + "\n")
+        self._requests.flush()
 
     def _on_signal(self, signum: int, frame: Optional[FrameType]) -> None:
         if signum == signal.SIGALRM:
@@ -163,7 +153,3 @@ class HelmProcess:
             return
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signum)
-
-
-def _python_path(environ: Mapping[str, str]) -> str:
-    return os.pathsep.join(filter(None, (str(_PACKAGE_PARENT), environ.get("PYTHONPATH"))))

@@ -227,20 +227,20 @@ def _run(
 def _import_meanwhile(helm: HelmProcess, settings: Settings) -> None:
     """Let the process that commands are forked from import what the first requests need, while a fork of it plans."""
     if usable_cpus() == 1:
-        helm.preload([stages.RUN_SPECS[-1]], ())
         return
     modules = helm.call(
         "helm_repro.inside.warm:modules_of_models",
         models=list(settings.models),
         local_path=str(settings.local_path),
     )
-    helm.preload((), [*modules, *stages.RUN_SPECS])
+    helm.preload((), meanwhile=modules)
 
 
 def _before_running(helm: HelmProcess, settings: Settings, plan: Mapping[str, Any], credentials: Credentials) -> None:
-    helm.preload(plan["client_modules"], [*stages.RUN_SPECS, *plan["scenario_modules"], *stages.NEEDED_LATER])
+    needed_next = [*plan["run_modules"], stages.RUNNER.rpartition(".")[0]]
+    helm.preload(plan["client_modules"], needed_next, stages.NEEDED_LATER)
     preflight.report(settings, preflight.preflight(helm, settings, plan, credentials))
-    helm.preload([stages.RUN_SPECS[-1], *plan["scenario_modules"]], stages.NEEDED_LATER)
+    helm.preload(needed_next)
 
 
 def _summarize(helm: HelmProcess, settings: Settings, complete: Collection[str]) -> ExitCode:

@@ -70,7 +70,7 @@ def make_plan(
         "left_out": [{"entry", "reason"}], "entries": [{"conf": run entry for helm-run, "runs": [names],
         "shared": [names of its runs that a later entry gives]}],
         "unknown_models": [{"model", "similar", "reason"}]}``; with unknown models the rest is empty.
-        ``client_modules`` and ``scenario_modules`` are what the runs' first requests import.
+        ``client_modules`` and ``run_modules`` are what the runs' first requests import.
     """
     from helm.benchmark.config_registry import (
         register_builtin_configs_from_helm_package,
@@ -78,7 +78,7 @@ def make_plan(
     )
     from helm.benchmark.runner import set_benchmark_output_path
 
-    from helm_repro.inside.lookups import remembered
+    from helm_repro.inside.lookups import remembered, run_spec_modules
     from helm_repro.inside.warm import modules_of_deployments, modules_of_scenarios
 
     register_builtin_configs_from_helm_package()
@@ -123,7 +123,9 @@ def make_plan(
     specs = [spec["run_spec"] for spec in plan["run_specs"]]
     working_files.provide(specs, Path.cwd())
     plan["client_modules"] = modules_of_deployments(spec["adapter_spec"]["model_deployment"] for spec in specs)
-    plan["scenario_modules"] = modules_of_scenarios(spec["scenario_spec"]["class_name"] for spec in specs)
+    functions = {spec["entry"].partition(":")[0] for spec in plan["run_specs"]}
+    plan["run_modules"] = sorted({module for name, module in run_spec_modules().items() if name in functions})
+    plan["run_modules"] += modules_of_scenarios(spec["scenario_spec"]["class_name"] for spec in specs)
     return plan
 
 

@@ -21,14 +21,11 @@ PRELOAD = {
     "warm": ("helm.benchmark.run", "helm_repro.inside.download_log"),
 }
 
-# What run specs import, in steps as below.
-RUN_SPECS = ("pyarrow", "pandas", "aiohttp", "datasets", "helm_repro.inside.preload_run")
-
 # What HELM's basic metrics import (helm/benchmark/metrics/basic_metrics.py), in steps of at most a quarter of a
 # second: what waits for a call that has ended waits for the step that is being imported.
 NEEDED_LATER = (
     *("pyarrow", "pandas", "scipy.linalg", "scipy.special", "scipy.spatial", "scipy.optimize", "scipy.integrate"),
-    *("scipy.interpolate", "scipy.ndimage", "scipy.stats", "sklearn.linear_model", "nltk", "datasets"),
+    *("scipy.interpolate", "scipy.ndimage", "scipy.stats", "sklearn.linear_model", "nltk", "aiohttp", "datasets"),
     "helm.benchmark.metrics.basic_metrics",
 )
 

@@ -24,6 +24,7 @@ from helm.benchmark.tokenizer_config_registry import get_tokenizer_config
 
 # Clients' libraries that import more of themselves at the first request, and what they parse answers into.
 _LATE_IMPORTS = {
+    "httpx": ("httpcore",),
     "openai": ("openai.resources.chat", "openai.resources.completions"),
     "anthropic": ("anthropic.resources.messages",),
 }

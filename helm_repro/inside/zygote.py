@@ -10,8 +10,12 @@ right after import, as if it were a process of its own:
 * ``{"call": "module:function", "argument": {...}, "result": PATH}`` calls one of
   our functions and writes what it returns to PATH as JSON.
 
-* ``{"import": [modules], "meanwhile": [modules]}`` imports in this process, for all that follow,
-  the second while it waits for calls.
+* ``{"import": [modules], "meanwhile": [modules], "in_long_calls": [modules]}`` imports in this process, for all
+  that follow: now, while it waits for calls, and while it waits for one that takes a while.
+
+Before them comes, without an answer, ``{"directory": PATH, "environment": {...}, "import": [modules],
+"later": [modules]}``: this process may have been started before that was known. The last are imported
+while commands run.
 
 The answer is ``{"status": N}``, N as in ``subprocess.Popen.returncode``.
 """
@@ -26,6 +30,7 @@ import json
 import os
 import signal
 import sys
+import time
 import traceback
 from typing import Any, NoReturn, TextIO
 
@@ -34,11 +39,14 @@ from helm_repro.inside.old_python import accept_filter
 from helm_repro.inside.parent_death import die_with
 from helm_repro.inside.server_address import listen_on
 
+_PATIENCE_SECONDS = 0.1
+_POLL_SECONDS = 0.002
+
 
 def main() -> None:
     """Serve requests until the pipe closes.
 
-    Arguments: parent's pid, request fd, answer fd, modules to import now, and while commands run.
+    Arguments: parent's pid, request fd, answer fd, and modules to import before anything is known.
     """
     parent, request_descriptor, answer_descriptor = map(int, sys.argv[1:4])
     die_with(parent)
@@ -51,17 +59,24 @@ def main() -> None:
     accept_filter()
     # Nothing that an import makes is garbage, and forks share what the collector never visits.
     gc.disable()
-    preload, later = (list(filter(None, argument.split(","))) for argument in sys.argv[4:6])
     parsed_ahead = parse_ahead()
-    for module in preload:
+    # What is wrong with HELM matters once it is wanted, and is said then.
+    with contextlib.suppress(Exception):
+        for module in sys.argv[4:]:
+            importlib.import_module(module)
+    begin = json.loads(requests.readline() or sys.exit())
+    _become(begin["directory"], begin["environment"])
+    for module in begin["import"]:
         importlib.import_module(module)
     parsed_ahead()
+    later: list[str] = begin["later"]
     meanwhile: list[str] = []
+    in_long_calls: list[str] = []
     for line in requests:
         request = json.loads(line)
         if "import" in request:
             importlib.import_module("helm_repro.inside.warm").import_for_requests(request["import"])
-            meanwhile = request["meanwhile"]
+            meanwhile, in_long_calls = request["meanwhile"], request["in_long_calls"]
             _answer(answers, 0)
             continue
         sys.stdout.flush()
@@ -73,8 +88,16 @@ def main() -> None:
             requests.close()
             answers.close()
             _run(request)
-        status = _import_until_it_ends(child, later if "command" in request else meanwhile)
+        status = _import_until_it_ends(child, *((later, []) if "command" in request else (meanwhile, in_long_calls)))
         _answer(answers, os.waitstatus_to_exitcode(status))
+
+
+def _become(directory: str, environment: dict[str, str]) -> None:
+    os.chdir(directory)
+    os.environ.clear()
+    os.environ.update(environment)
+    # The data directory has packages too (``offline.python_folder``).
+    sys.path[:] = dict.fromkeys([*environment["PYTHONPATH"].split(os.pathsep), *sys.path])
 
 
 def _answer(answers: TextIO, status: int) -> None:
@@ -82,15 +105,20 @@ def _answer(answers: TextIO, status: int) -> None:
     answers.flush()
 
 
-def _import_until_it_ends(child: int, modules: list[str]) -> int:
+def _import_until_it_ends(child: int, at_once: list[str], after_a_while: list[str]) -> int:
     """Wait for the child; meanwhile import (and remove) modules. Return its wait status."""
-    while modules:
+    # A model that answers in no time is not kept waiting for an import that nothing needs yet.
+    patience = time.monotonic() + _PATIENCE_SECONDS
+    while at_once or after_a_while:
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
             return status
+        if not at_once and time.monotonic() < patience:
+            time.sleep(_POLL_SECONDS)
+            continue
         # The command that needs it will say what is wrong with it.
         with contextlib.suppress(Exception), contextlib.redirect_stdout(sys.stderr):
-            importlib.import_module(modules.pop(0))
+            importlib.import_module((at_once or after_a_while).pop(0))
     return os.waitpid(child, 0)[1]
 
 
