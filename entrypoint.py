@@ -14,9 +14,9 @@ import importlib
 import os
 import sys
 
-from helm_repro.inside import spawn
+from helm_repro.inside.process import spawn
 
 if __name__ == "__main__":
     spawn.spawn_early(sys.argv[1:], os.environ)
     # Only now, because it takes a while to import.
-    sys.exit(importlib.import_module("helm_repro.inside.commands").run(sys.argv[1:]))
+    sys.exit(importlib.import_module("helm_repro.inside.commands.dispatch").run(sys.argv[1:]))

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from benchmarks.workloads import WORDS, Workload
-from helm_repro.inside.probe import PROMPT
+from helm_repro.inside.checks.probe import PROMPT
 from helm_repro.inside.variables import BY_NAME
 from tests.support.helm_config import write_model, write_tokenizer
 

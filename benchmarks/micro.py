@@ -44,9 +44,9 @@ def _cache(store: str, directory: str) -> Any:
     from helm.common.cache import Cache, SqliteCacheConfig
 
     if store == "ours":
-        from helm_repro.inside.locks import Claims
-        from helm_repro.inside.metering import Meter, use_stores
-        from helm_repro.inside.request_cache import AnswerFiles
+        from helm_repro.inside.parallel.metering import Meter, use_stores
+        from helm_repro.inside.parallel.request_cache import AnswerFiles
+        from helm_repro.inside.system.locks import Claims
 
         use_stores(AnswerFiles(), Meter(Claims(Path(directory)), None))
     return Cache(SqliteCacheConfig(str(Path(directory, "openai.sqlite"))))

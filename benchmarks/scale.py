@@ -3,7 +3,7 @@
 Usage: scale.py [--json | --docs] (--docs writes the table into docs/cluster.md)
 
 Reads ``scale_costs.json`` (``scale_measure.py`` makes it). The division is the real one
-(``helm_repro.inside.sharding``); what a shard then does is simulated: it starts, runs its
+(``helm_repro.inside.suite.sharding``); what a shard then does is simulated: it starts, runs its
 part run by run, and all shards together keep within the API's limit of requests.
 """
 
@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from helm_repro.inside.sharding import divide
+from helm_repro.inside.suite.sharding import divide
 
 COSTS = Path(__file__).with_name("scale_costs.json")
 _PAGE = Path(__file__).parents[1] / "docs" / "cluster.md"

@@ -112,7 +112,7 @@ class _Entrypoint:
 
 
 def _cache_writes_per_second(work: Path) -> float:
-    """Answers that one SQLite file takes, written as ``inside/request_cache.py`` does on a network file system.
+    """Answers that one SQLite file takes, written as ``parallel/request_cache.py`` does on a network file system.
 
     By wall clock, because it is the disk that takes the time: this machine's, so a network's takes fewer.
     """

@@ -13,7 +13,7 @@ import pytest
 from helm_repro.catalogue import Catalogue, load_catalogue
 from helm_repro.catalogue.render import write_board
 from helm_repro.engines.local import LocalEngine, environment_python
-from helm_repro.inside.board import load_board
+from helm_repro.inside.inputs.board import load_board
 
 ROOT = Path(__file__).parents[1]
 Entrypoint = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -30,7 +30,7 @@ def entries_sha256(entries: Iterable[RunEntry]) -> str:
 def conf_text(entries: Iterable[RunEntry]) -> str:
     """Run entries as the HOCON file that ``helm-run --conf-paths`` reads, an entry per line.
 
-    It is JSON, which is HOCON, too, and read in no time (see ``inside/conf.py``).
+    It is JSON, which is HOCON, too, and read in no time (see ``inside/plan/conf.py``).
     """
     lines = []
     for entry in entries:

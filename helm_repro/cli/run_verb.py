@@ -17,9 +17,9 @@ from helm_repro.engines import choose
 from helm_repro.engines.request import Engine, RunRequest
 from helm_repro.engines.shards import run_shards
 from helm_repro.errors import ConfigurationError
-from helm_repro.inside.credentials import HELM_VARIABLE, KEY_FILES, read_credentials
 from helm_repro.inside.errors import InsideError
 from helm_repro.inside.exit_codes import ExitCode
+from helm_repro.inside.inputs.credentials import HELM_VARIABLE, KEY_FILES, read_credentials
 from helm_repro.inside.variables import BY_NAME, STAGES
 from helm_repro.results.progress import LiveProgress
 

@@ -15,7 +15,7 @@ from rich.table import Table
 from helm_repro.catalogue import load_catalogue
 from helm_repro.engines import clusters
 from helm_repro.engines.submission import SUMMARIZE, Submission, read_submission
-from helm_repro.inside.sharding import division
+from helm_repro.inside.suite.sharding import division
 
 
 @click.command("status")

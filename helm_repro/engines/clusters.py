@@ -16,9 +16,9 @@ from helm_repro.engines.submission import (
     with_absolute_paths,
 )
 from helm_repro.errors import ConfigurationError, EngineError
-from helm_repro.inside.shard import Shard
-from helm_repro.inside.shard_receipts import FILE_NAME, read_receipt
-from helm_repro.inside.sharding import Division, division
+from helm_repro.inside.inputs.shard import Shard
+from helm_repro.inside.suite.shard_receipts import FILE_NAME, read_receipt
+from helm_repro.inside.suite.sharding import Division, division
 
 NAMES = ("slurm", "kubernetes")
 

@@ -22,7 +22,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
-from helm_repro.inside.await_shards import SUBMITTED_VARIABLE
+from helm_repro.inside.commands.await_shards import SUBMITTED_VARIABLE
 from helm_repro.inside.exit_codes import ExitCode
 
 # Every index in between may be evicted that often before its shard counts as failed.

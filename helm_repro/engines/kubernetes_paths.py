@@ -27,7 +27,7 @@ def refuse_host_paths(variables: Mapping[str, str]) -> None:
 
 
 def _names_a_file(name: str, value: str) -> bool:
-    # A tokenizer is a folder only if it looks like one (inside/endpoint.py); "org/name" is a repository.
+    # A tokenizer is a folder only if it looks like one (inside/deployments/endpoint.py); "org/name" is a repository.
     return (
         name in PATH_VARIABLES
         or name.endswith("_FILE")

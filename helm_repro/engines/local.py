@@ -25,7 +25,7 @@ from helm_repro.catalogue import Catalogue, Leaderboard
 from helm_repro.catalogue.render import inputs_sha256, lock_path, write_board
 from helm_repro.engines.request import RunRequest, Write
 from helm_repro.errors import EngineError
-from helm_repro.inside.credentials import KEY_FILES
+from helm_repro.inside.inputs.credentials import KEY_FILES
 
 CACHE_VARIABLE = "HELM_REPRO_CACHE"
 _COMPLETE = ".complete"

@@ -20,7 +20,7 @@ from multiprocessing.context import ForkProcess
 from helm_repro.engines.request import Engine, RunRequest
 from helm_repro.errors import ConfigurationError, HelmReproError
 from helm_repro.inside.exit_codes import ExitCode
-from helm_repro.inside.settings import NEW_SUITE, REFUSED_IN_SHARDS
+from helm_repro.inside.inputs.settings import NEW_SUITE, REFUSED_IN_SHARDS
 
 Write = Callable[[bytes], None]
 _STOPPED = (ExitCode.INTERRUPTED, ExitCode.TERMINATED)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Optional, Protocol
 
 from helm_repro.errors import ConfigurationError
-from helm_repro.inside.files import write_json
+from helm_repro.inside.system.files import write_json
 from helm_repro.inside.variables import BY_NAME
 
 SCHEMA_VERSION = 1

@@ -13,33 +13,25 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from helm_repro.inside import (
-    failures,
-    gaps,
-    identity,
-    judges,
-    offline,
-    outcome,
-    own_data,
-    own_models,
-    plan_cache,
-    preflight,
-    run_stage,
-    sharding,
-    stages,
-)
-from helm_repro.inside.cpus import usable_cpus
-from helm_repro.inside.credentials import Credentials, read_credentials
-from helm_repro.inside.endpoint import without_fallbacks
+from helm_repro.inside import failures
+from helm_repro.inside.checks import preflight
+from helm_repro.inside.data import offline, own_data
+from helm_repro.inside.deployments.endpoint import without_fallbacks
 from helm_repro.inside.errors import InsideError, Stopped, VariableError
 from helm_repro.inside.exit_codes import ExitCode
-from helm_repro.inside.helm_process import HelmProcess
-from helm_repro.inside.juries import running
+from helm_repro.inside.inputs.credentials import Credentials, read_credentials
+from helm_repro.inside.inputs.settings import NEW_SUITE, Settings
 from helm_repro.inside.log import say
-from helm_repro.inside.settings import NEW_SUITE, Settings
-from helm_repro.inside.stage import run_stage_command
-from helm_repro.inside.suite import looks_complete
-from helm_repro.inside.suite_lock import locked
+from helm_repro.inside.models import judges, own_models
+from helm_repro.inside.models.juries import running
+from helm_repro.inside.plan import plan_cache
+from helm_repro.inside.process.helm_process import HelmProcess
+from helm_repro.inside.running import outcome, run_stage, stages
+from helm_repro.inside.running.stage import run_stage_command
+from helm_repro.inside.suite import gaps, identity, sharding
+from helm_repro.inside.suite.state import looks_complete
+from helm_repro.inside.suite.suite_lock import locked
+from helm_repro.inside.system.cpus import usable_cpus
 
 
 def run_stages(settings: Settings, as_json: bool = False, environ: Mapping[str, str] = os.environ) -> ExitCode:
@@ -116,7 +108,7 @@ def helm_process(settings: Settings, environ: Mapping[str, str], credentials: Cr
 def start(helm: HelmProcess, settings: Settings, wanted: Sequence[str]) -> None:
     """Let it preload what the first of these stages needs, and what the others need while that one runs."""
     if wanted:
-        modules = ["helm_repro.inside.offline_guard"] if settings.offline else []
+        modules = ["helm_repro.inside.data.offline_guard"] if settings.offline else []
         modules += stages.PRELOAD[wanted[0]]
         helm.start(modules, [module for stage in wanted[1:] for module in stages.PRELOAD[stage]])
 
@@ -132,7 +124,7 @@ def make_plan(helm: HelmProcess, settings: Settings) -> dict[str, Any]:
 
 
 def plan_arguments(settings: Settings) -> dict[str, Any]:
-    """What :func:`helm_repro.inside.plan.make_plan` is called with."""
+    """What :func:`helm_repro.inside.plan.make.make_plan` is called with."""
     return {
         "conf_path": str(settings.conf_path),
         "models": list(settings.models),
@@ -151,7 +143,7 @@ def plan_arguments(settings: Settings) -> dict[str, Any]:
 
 
 def _ask_for_plan(helm: HelmProcess, settings: Settings, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    plan: dict[str, Any] = helm.call("helm_repro.inside.plan:make_plan", **arguments)
+    plan: dict[str, Any] = helm.call("helm_repro.inside.plan.make:make_plan", **arguments)
     for unknown in plan["unknown_models"]:
         variable = "MODELS_TO_RUN" if unknown["model"] in settings.models else judges.VARIABLE
         if unknown["reason"]:
@@ -229,7 +221,7 @@ def _import_meanwhile(helm: HelmProcess, settings: Settings) -> None:
     if usable_cpus() == 1:
         return
     modules = helm.call(
-        "helm_repro.inside.warm:modules_of_models",
+        "helm_repro.inside.process.warm:modules_of_models",
         models=list(settings.models),
         local_path=str(settings.local_path),
     )

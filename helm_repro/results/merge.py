@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from helm_repro.errors import ConfigurationError
-from helm_repro.inside.files import write_json
-from helm_repro.inside.gaps import find_gaps, mark
-from helm_repro.inside.identity import FILE_NAME as IDENTITY_FILE
-from helm_repro.inside.identity import differences, read
-from helm_repro.inside.shard_receipts import name_of_models, read_receipt
-from helm_repro.inside.sharding import DIVISION_FILES
-from helm_repro.inside.suite import examine, set_aside_incomplete
+from helm_repro.inside.suite.gaps import find_gaps, mark
+from helm_repro.inside.suite.identity import FILE_NAME as IDENTITY_FILE
+from helm_repro.inside.suite.identity import differences, read
+from helm_repro.inside.suite.shard_receipts import name_of_models, read_receipt
+from helm_repro.inside.suite.sharding import DIVISION_FILES
+from helm_repro.inside.suite.state import examine, set_aside_incomplete
+from helm_repro.inside.system.files import write_json
 from helm_repro.results.same_results import run_differences
 
 # Files that each shard writes for itself; those of the whole are made anew.

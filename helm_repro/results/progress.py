@@ -10,7 +10,7 @@ from typing import Optional
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from helm_repro.inside.journal import Journal
+from helm_repro.inside.suite.journal import Journal
 
 _SECONDS_BETWEEN_LOOKS = 0.5
 

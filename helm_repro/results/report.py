@@ -103,7 +103,7 @@ def near(ranking: Ranking) -> list[Place]:
     ]
 
 
-# Kinds of helm_repro.inside.suite.RunState.anomalies, as the end of "12 of 90 answers …".
+# Kinds of helm_repro.inside.suite.state.RunState.anomalies, as the end of "12 of 90 answers …".
 _ANOMALIES = {
     "empty": "are empty",
     "truncated": "were cut at the token limit",

@@ -15,7 +15,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from helm_repro.inside.suite import RUN_FILES
+from helm_repro.inside.suite.state import RUN_FILES
 
 _TIMING_FIELD = re.compile(r"request_time|request_datetime|cached|batch_.*")
 _TIMING_STAT = re.compile(r"batch_.*|.*runtime.*")

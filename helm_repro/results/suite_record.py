@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any, Optional
 
 from helm_repro.inside.failures import classify_event
-from helm_repro.inside.gaps import Gaps, models_without_plan, planned_runs
-from helm_repro.inside.journal import Journal
-from helm_repro.inside.suite import examine
+from helm_repro.inside.suite.gaps import Gaps, models_without_plan, planned_runs
+from helm_repro.inside.suite.journal import Journal
+from helm_repro.inside.suite.state import examine
 
 # The failure class that stands for a model its provider no longer serves.
 _RETIRED = "unknown model"
-# As helm_repro.inside.judges.marks says it.
+# As helm_repro.inside.models.judges.marks says it.
 _REPLACED = re.compile(r"judge replaced: (\S+) by (.+)")
 
 

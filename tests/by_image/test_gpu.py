@@ -30,7 +30,7 @@ MISSING = """
 import json
 from helm.benchmark.config_registry import register_builtin_configs_from_helm_package
 from helm.benchmark.model_deployment_registry import ALL_MODEL_DEPLOYMENTS
-from helm_repro.inside import clients
+from helm_repro.inside.deployments import clients
 register_builtin_configs_from_helm_package()
 missing = {}
 for deployment in ALL_MODEL_DEPLOYMENTS:

@@ -24,7 +24,7 @@ ANSWERS = {
 }
 SCRIPT = Path(__file__).with_name("compile_answers.py")
 PREPARE = (
-    "from pathlib import Path; from helm_repro.inside import working_files;"
+    "from pathlib import Path; from helm_repro.inside.data import working_files;"
     f'working_files.provide([{{"scenario_spec": {{}}, "annotators": [{{"class_name": "{LILYPOND}"}}]}}], Path.cwd())'
 )
 

@@ -13,7 +13,7 @@ from pyhocon import ConfigFactory
 from helm_repro.catalogue import load_catalogue
 from helm_repro.catalogue.render import conf_text, entries_sha256, write_board
 from helm_repro.errors import ConfigurationError
-from helm_repro.inside.conf import read_entries
+from helm_repro.inside.plan.conf import read_entries
 from tests.conftest import ROOT
 
 BOARDS = sorted(load_catalogue(ROOT).leaderboards)

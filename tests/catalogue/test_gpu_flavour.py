@@ -13,7 +13,7 @@ from helm_repro.catalogue import Catalogue, load_catalogue
 from helm_repro.catalogue.render import inputs_sha256, lock_path, write_board
 from helm_repro.errors import ConfigurationError
 from helm_repro.images.lock import pinned_versions
-from helm_repro.inside.board import load_board
+from helm_repro.inside.inputs.board import load_board
 from tests.conftest import ROOT
 
 

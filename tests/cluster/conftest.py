@@ -13,7 +13,7 @@ import pytest
 
 from helm_repro.catalogue import Catalogue
 from helm_repro.engines.local import CACHE_VARIABLE, environment_python
-from helm_repro.inside.journal import Journal
+from helm_repro.inside.suite.journal import Journal
 from tests.cluster.slurm_cluster import SlurmCluster, missing_programs
 from tests.conftest import ROOT, clean_environment
 

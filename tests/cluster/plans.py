@@ -1,4 +1,4 @@
-"""Plans as ``helm_repro.inside.plan`` makes them, without HELM."""
+"""Plans as ``helm_repro.inside.plan.make`` makes them, without HELM."""
 
 from __future__ import annotations
 

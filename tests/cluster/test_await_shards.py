@@ -12,9 +12,9 @@ from typing import cast
 
 import pytest
 
-from helm_repro.inside import await_shards as module
-from helm_repro.inside.await_shards import await_shards
-from helm_repro.inside.settings import Settings
+from helm_repro.inside.commands import await_shards as module
+from helm_repro.inside.commands.await_shards import await_shards
+from helm_repro.inside.inputs.settings import Settings
 from tests.cluster.test_merge import _suite
 
 _LONG_AGO = time.time() - 10_000

@@ -19,7 +19,7 @@ from helm_repro.cli.main import verbs
 from helm_repro.engines.kubernetes import job_name
 from helm_repro.engines.kubernetes_manifests import failure_policy
 from helm_repro.errors import EngineError, HelmReproError
-from helm_repro.inside.await_shards import SUBMITTED_VARIABLE
+from helm_repro.inside.commands.await_shards import SUBMITTED_VARIABLE
 from helm_repro.inside.exit_codes import ExitCode
 from helm_repro.inside.variables import BY_NAME
 from tests.cluster.fake_kubernetes import FakeKubernetes, fake_kubernetes

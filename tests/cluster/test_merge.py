@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from helm_repro.errors import ConfigurationError
-from helm_repro.inside.journal import Journal
+from helm_repro.inside.suite.journal import Journal
 from helm_repro.results.merge import merge
 from tests.support.runs import write_run
 

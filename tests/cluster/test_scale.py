@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any
 
 from benchmarks import scale
-from helm_repro.inside.sharding import divide
+from helm_repro.inside.suite.sharding import divide
 from tests.conftest import ROOT
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from helm_repro.inside.errors import VariableError
-from helm_repro.inside.settings import read_settings
-from helm_repro.inside.shard import WHOLE, Shard, read_shard
+from helm_repro.inside.inputs.settings import read_settings
+from helm_repro.inside.inputs.shard import WHOLE, Shard, read_shard
 
 _SLURM = {"SLURM_ARRAY_TASK_MIN": "0", "SLURM_ARRAY_TASK_COUNT": "4", "SLURM_ARRAY_TASK_STEP": "1"}
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from helm_repro.inside.shard import Shard
-from helm_repro.inside.shard_receipts import join_receipts, keep_other_models
+from helm_repro.inside.inputs.shard import Shard
+from helm_repro.inside.suite.shard_receipts import join_receipts, keep_other_models
 
 
 @pytest.mark.parametrize("count", [2, 3])

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helm_repro.inside import files
-from helm_repro.inside.sharding import Division, divide, part_of, weight
+from helm_repro.inside.suite.sharding import Division, divide, part_of, weight
+from helm_repro.inside.system import files
 from tests.cluster.plans import make_plan, run_spec
 
 
@@ -119,7 +119,7 @@ def test_a_division_into_another_number_of_shards_still_finds_every_run() -> Non
 
 @pytest.fixture
 def shard_settings(board, tmp_path: Path):
-    from helm_repro.inside.settings import read_settings
+    from helm_repro.inside.inputs.settings import read_settings
 
     def settings(index: int, count: int, **variables: str) -> Any:
         shard = {"SHARD_INDEX": str(index), "SHARD_COUNT": str(count), "MODELS_TO_RUN": "a/b"}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from helm_repro.engines.local import CACHE_VARIABLE
-from helm_repro.inside.sharding import division
+from helm_repro.inside.suite.sharding import division
 from tests.cluster.conftest import LIMIT, MODEL, Command, finished_runs, processes_of, times
 from tests.cluster.slurm_cluster import wait_until
 from tests.conftest import ROOT, clean_environment

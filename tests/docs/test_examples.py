@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from helm_repro.catalogue import Catalogue
-from helm_repro.inside.entry import Entry
-from helm_repro.inside.plan import _GROUP_TAGS
+from helm_repro.inside.plan.entry import Entry
+from helm_repro.inside.plan.make import _GROUP_TAGS
 from tests.conftest import ROOT
 
 # Leaderboards whose entries name no group, or a wrong one, and what a model needs there all the same.

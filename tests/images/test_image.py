@@ -146,8 +146,8 @@ def test_helm_still_unpacks_zst_archives(smoke_image: str) -> None:  # noqa: F81
 
 def test_bytecode_is_there_and_current(smoke_image: str) -> None:  # noqa: F811
     code = (
-        "import importlib.util, pathlib, json, numpy, helm.benchmark.run, helm_repro.inside.board\n"
-        "for module in (json, numpy, helm.benchmark.run, helm_repro.inside.board):\n"
+        "import importlib.util, pathlib, json, numpy, helm.benchmark.run, helm_repro.inside.inputs.board\n"
+        "for module in (json, numpy, helm.benchmark.run, helm_repro.inside.inputs.board):\n"
         "    cached = pathlib.Path(module.__cached__)\n"
         "    print(cached.exists() and cached.read_bytes()[:4] == importlib.util.MAGIC_NUMBER)\n"
     )

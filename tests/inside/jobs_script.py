@@ -13,7 +13,7 @@ from helm.benchmark.config_registry import register_builtin_configs_from_helm_pa
 from helm.benchmark.run_spec import RunSpec
 from helm.benchmark.scenarios.scenario import ScenarioSpec
 
-from helm_repro.inside import jobs
+from helm_repro.inside.parallel import jobs
 
 
 def spec(name: str, deployment: str = "openai/gpt-4o-2024-11-20", perturbed: bool = False, **adapter: int) -> RunSpec:

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from helm_repro.catalogue import Catalogue
-from helm_repro.inside import caveats, plan_cache
-from helm_repro.inside.board import Board
-from helm_repro.inside.plan import _unavailable
-from helm_repro.inside.settings import read_settings
+from helm_repro.inside.inputs.board import Board
+from helm_repro.inside.inputs.settings import read_settings
+from helm_repro.inside.plan import caveats, plan_cache
+from helm_repro.inside.plan.make import _unavailable
 
 BEFORE, ON = datetime.date(2026, 12, 30), datetime.date(2026, 12, 31)
 ENTRY = "mscoco:model=text_to_image"

@@ -21,7 +21,7 @@ import json, pkgutil
 from helm.benchmark.config_registry import register_builtin_configs_from_helm_package
 from helm.benchmark.model_deployment_registry import ALL_MODEL_DEPLOYMENTS
 import helm.clients
-from helm_repro.inside import client_kinds as kinds
+from helm_repro.inside.deployments import client_kinds as kinds
 
 register_builtin_configs_from_helm_package()
 NAMED = kinds._HUB_WEIGHTS | kinds._OTHER_WEIGHTS | kinds._CACHED_IMAGES | kinds._HOSTED_IMAGES
@@ -73,7 +73,7 @@ def test_every_client_of_helm_is_of_a_known_kind(helm_python: Path) -> None:
 def probe(python: Path, deployment: str, folder: Path, key: str, address: str) -> dict[str, Any]:
     arguments = json.dumps({"deployments": [deployment], "local_path": str(folder)})
     variables = {"OPENAI_BASE_URL": address, "HELM_CREDENTIALS": f'openaiApiKey: "{key}"\nwriterEndpoint: "{address}"'}
-    (result,) = run(python, _CALL, "helm_repro.inside.probe", "probe", arguments, **variables)
+    (result,) = run(python, _CALL, "helm_repro.inside.checks.probe", "probe", arguments, **variables)
     return dict(result)
 
 
@@ -106,14 +106,16 @@ def test_what_offline_forbids_is_known_without_asking(helm_python: Path, tmp_pat
         *("simple/model1", "huggingface/gpt2", "neurips/local", "local/here", "local/there", "nobody/knows"),
     ]
     arguments = {"deployments": names, "local_path": str(tmp_path), "hosts": ["GPU"]}
-    found = run(helm_python, _CALL, "helm_repro.inside.reach", "unreachable", json.dumps(arguments))
+    found = run(helm_python, _CALL, "helm_repro.inside.checks.reach", "unreachable", json.dumps(arguments))
     assert {item["deployment"]: item["where"] for item in found} == {
         "openai/gpt-4o-2024-11-20": "its provider (OpenAIClient)",
         "google/gemini-2.0-flash-001": "its provider (VertexAIChatClient)",
         "writer/palmyra-vision-003": "its provider (PalmyraVisionClient)",
         "openai/dall-e-3": "its provider (DALLE3Client)",
     }
-    found = run(helm_python, _CALL, "helm_repro.inside.reach", "unreachable", json.dumps({**arguments, "hosts": []}))
+    found = run(
+        helm_python, _CALL, "helm_repro.inside.checks.reach", "unreachable", json.dumps({**arguments, "hosts": []})
+    )
     assert {"deployment": "local/there", "where": "http://gpu:8000/v1"} in found
 
 

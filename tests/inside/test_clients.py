@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from helm_repro.inside import clients
+from helm_repro.inside.deployments import clients
 from tests.conftest import ROOT
 
 _SCRIPT = """
 import collections, json, sys
 from helm.benchmark.config_registry import register_builtin_configs_from_helm_package
 from helm.benchmark.model_deployment_registry import ALL_MODEL_DEPLOYMENTS
-from helm_repro.inside import clients
+from helm_repro.inside.deployments import clients
 register_builtin_configs_from_helm_package()
 missing = collections.Counter()
 for deployment in ALL_MODEL_DEPLOYMENTS:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from helm_repro.inside import failures
-from helm_repro.inside.device import device
+from helm_repro.inside.deployments.device import device
 from helm_repro.inside.exit_codes import ExitCode
 
 

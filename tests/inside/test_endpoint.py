@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from helm_repro.inside import endpoint as endpoints
 from helm_repro.inside import pipeline
-from helm_repro.inside.credentials import read_credentials
-from helm_repro.inside.endpoint import read_endpoint
-from helm_repro.inside.endpoint_probe import probe
+from helm_repro.inside.checks.endpoint_probe import probe
+from helm_repro.inside.deployments import endpoint as endpoints
+from helm_repro.inside.deployments.endpoint import read_endpoint
 from helm_repro.inside.errors import InsideError, VariableError
-from helm_repro.inside.settings import read_settings
+from helm_repro.inside.inputs.credentials import read_credentials
+from helm_repro.inside.inputs.settings import read_settings
 from tests.support.openai_server import Failures, OpenAIServer
 
 NAME = "my-org/my-model"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from helm_repro.inside.entry import Entry, rewrite_for_any_model
+from helm_repro.inside.plan.entry import Entry, rewrite_for_any_model
 
 
 @pytest.mark.parametrize(

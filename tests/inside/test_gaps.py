@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from helm_repro.inside.gaps import find_gaps, mark_before_summary, planned_runs
-from helm_repro.inside.journal import Journal
-from helm_repro.inside.settings import Settings, read_settings
+from helm_repro.inside.inputs.settings import Settings, read_settings
+from helm_repro.inside.suite.gaps import find_gaps, mark_before_summary, planned_runs
+from helm_repro.inside.suite.journal import Journal
 from helm_repro.results.suite_record import read_suite_record
 from tests.support.runs import write_run
 

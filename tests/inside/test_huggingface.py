@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from helm_repro.inside import huggingface
+from helm_repro.inside.deployments import huggingface
+from helm_repro.inside.deployments.hub import Hub
+from helm_repro.inside.deployments.huggingface import read_local_model
 from helm_repro.inside.errors import VariableError
-from helm_repro.inside.hub import Hub
-from helm_repro.inside.huggingface import read_local_model
 from tests.conftest import ROOT
 
 NAME = "huggingface/tiny"
@@ -150,9 +150,9 @@ def test_a_folder_gives_the_name(path: str, name: str) -> None:
 _HUB = """
 import sys
 from pathlib import Path
-from helm_repro.inside import huggingface
+from helm_repro.inside.deployments import huggingface
 from helm_repro.inside.errors import InsideError
-from helm_repro.inside.hub import Hub
+from helm_repro.inside.deployments.hub import Hub
 hub = Hub(Path(sys.argv[1]), offline=True)
 bare = huggingface.read_local_model({}.get, ["huggingface/org/name"])
 model = huggingface.model(bare, "huggingface/org/name", hub)

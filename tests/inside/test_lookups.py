@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 FOUND = """
 import json, sys
 from helm.benchmark import run_spec, run_spec_factory
-from helm_repro.inside.lookups import remembered, run_spec_modules
+from helm_repro.inside.plan.lookups import remembered, run_spec_modules
 
 @run_spec.run_spec_function("of_a_plugin")
 def of_a_plugin():

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from helm_repro.inside import datasets_lock, offline
+from helm_repro.inside.data import datasets_lock, offline
 from helm_repro.inside.errors import InsideError
 from tests.conftest import ROOT
 
 _GUARDED = """
 import http.server, socket, subprocess, sys, threading, urllib.request
-from helm_repro.inside.offline import guard
+from helm_repro.inside.data.offline import guard
 server = http.server.HTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 guard(["model-server.invalid"])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from helm_repro.inside.old_python import accept_filter
+from helm_repro.inside.process.old_python import accept_filter
 
 Archive = Callable[..., Path]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from helm_repro.inside.locks import Claims
+from helm_repro.inside.system.locks import Claims
 
 
 def test_threads_take_turns(tmp_path: Path) -> None:

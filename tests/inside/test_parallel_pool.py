@@ -12,9 +12,9 @@ from typing import Any, NoReturn, Optional
 
 import pytest
 
-from helm_repro.inside.journal import Journal
-from helm_repro.inside.pool import Pool, Work
-from helm_repro.inside.slots import SlotDesk, Slots
+from helm_repro.inside.parallel.pool import Pool, Work
+from helm_repro.inside.parallel.slots import SlotDesk, Slots
+from helm_repro.inside.suite.journal import Journal
 
 
 def working(do: Callable[[int, Optional[Slots]], Optional[str]]) -> Work:

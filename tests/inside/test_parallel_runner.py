@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from benchmarks.workloads import Workload, exams
-from helm_repro.inside.journal import Journal
-from helm_repro.inside.stages import RUNNER
+from helm_repro.inside.running.stages import RUNNER
+from helm_repro.inside.suite.journal import Journal
 from tests.support.helm_config import write_model
 from tests.support.openai_server import Failures, OpenAIServer
 from tests.support.suites import comparable

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from helm_repro.inside.entry import Entry
-from helm_repro.inside.plan import _per_model
+from helm_repro.inside.plan.entry import Entry
+from helm_repro.inside.plan.make import _per_model
 from tests.conftest import Entrypoint
 
 FOR_OTHERS = 'entries: [{description: "simple_mcqa:model=maker/a", priority: 1}]\n'

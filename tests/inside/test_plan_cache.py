@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from helm_repro.inside import plan_cache
+from helm_repro.inside.inputs.settings import Settings, read_settings
 from helm_repro.inside.pipeline import plan_arguments
-from helm_repro.inside.settings import Settings, read_settings
+from helm_repro.inside.plan import plan_cache
 from tests.conftest import Entrypoint
 
 PLAN = {"run_specs": [{"name": "a"}], "failed": [], "left_out": [], "entries": []}

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from helm_repro.inside import failures
-from helm_repro.inside.board import load_board
-from helm_repro.inside.credentials import Credentials
+from helm_repro.inside.checks.preflight import Problem, preflight
 from helm_repro.inside.exit_codes import ExitCode
-from helm_repro.inside.juries import active_judges
-from helm_repro.inside.preflight import Problem, preflight
-from helm_repro.inside.settings import Settings, read_settings
+from helm_repro.inside.inputs.board import load_board
+from helm_repro.inside.inputs.credentials import Credentials
+from helm_repro.inside.inputs.settings import Settings, read_settings
+from helm_repro.inside.models.juries import active_judges
 
 MODEL = "openai/gpt-4o-2024-11-20"
 SettingsOf = Callable[..., Settings]

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from helm_repro.inside import own_models, registration
+from helm_repro.inside.deployments import registration
 from helm_repro.inside.errors import InsideError, VariableError
-from helm_repro.inside.settings import read_settings
+from helm_repro.inside.inputs.settings import read_settings
+from helm_repro.inside.models import own_models
 
 DEPLOYMENT = {
     "name": "endpoint-a/m",

@@ -33,7 +33,7 @@ def test_plain_helm_reads_ours_and_we_read_plain_helms(helm_python: Path, tmp_pa
         from pathlib import Path
         from helm.common.cache import Cache, SqliteCacheConfig, get_all_from_sqlite
         from helm.common.key_value_store import SqliteKeyValueStore
-        from helm_repro.inside.request_cache import AnswerFile, release
+        from helm_repro.inside.parallel.request_cache import AnswerFile, release
         with SqliteKeyValueStore("host.sqlite") as plain:
             plain.put({"b": 1, "a": "é"}, {"text": "from plain"})
         ours = AnswerFile("host.sqlite")
@@ -55,7 +55,7 @@ def test_plain_helm_reads_ours_and_we_read_plain_helms(helm_python: Path, tmp_pa
 def test_kill_9_loses_no_answer_and_processes_do_not_lock_each_other_out(helm_python: Path, tmp_path: Path) -> None:
     writer = """
         import os, signal, threading
-        from helm_repro.inside.request_cache import AnswerFiles
+        from helm_repro.inside.parallel.request_cache import AnswerFiles
         files = AnswerFiles()
         def write(thread):
             for number in range(100):
@@ -95,14 +95,14 @@ def test_only_file_systems_known_to_be_local_count_as_such(
     helm_python: Path, tmp_path: Path, mounts: str, expected: bool
 ) -> None:
     (tmp_path / "mounts").write_text(mounts.format(path=tmp_path))
-    code = "from pathlib import Path; from helm_repro.inside.request_cache import is_local; "
+    code = "from pathlib import Path; from helm_repro.inside.parallel.request_cache import is_local; "
     done = helm(helm_python, tmp_path, code + "print(is_local('host.sqlite', Path('mounts')))")
     assert done.stdout.strip() == str(expected), done.stderr
 
 
 _FAILING_PUT = """
     import errno, os, sqlite3
-    from helm_repro.inside import request_cache
+    from helm_repro.inside.parallel import request_cache
     class Failing:
         def execute(self, *_):
             error = sqlite3.OperationalError("disk I/O error")
@@ -149,7 +149,7 @@ def test_libyaml_reads_helms_configuration_alike(helm_python: Path, tmp_path: Pa
         tmp_path,
         """
         import importlib.resources, yaml
-        from helm_repro.inside.fast_yaml import use_libyaml
+        from helm_repro.inside.process.fast_yaml import use_libyaml
         files = [f for f in importlib.resources.files("helm.config").iterdir() if f.name.endswith(".yaml")]
         texts = [file.read_text() for file in files]
         before = [yaml.safe_load(text) for text in texts]

@@ -11,7 +11,7 @@ from hypothesis import settings as hypothesis_settings
 
 from helm_repro.inside.errors import InsideError, VariableError
 from helm_repro.inside.exit_codes import ExitCode
-from helm_repro.inside.settings import read_settings
+from helm_repro.inside.inputs.settings import read_settings
 from helm_repro.inside.variables import VARIABLES
 
 MODEL = {"MODELS_TO_RUN": "simple/model1"}

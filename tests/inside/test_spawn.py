@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from helm_repro.inside import spawn
+from helm_repro.inside.process import spawn
 from tests.conftest import ROOT, entrypoint_environment
 
 IMPORTS = f"""

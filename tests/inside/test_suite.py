@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from helm_repro.inside.suite import RUN_FILES, examine, set_aside_incomplete
+from helm_repro.inside.suite.state import RUN_FILES, examine, set_aside_incomplete
 
 NAME = "s:a=1,model=m"
 ADAPTER = {"method": "generation", "max_eval_instances": 2, "num_train_trials": 1}

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from helm_repro.inside.suite import RUN_FILES, examine
+from helm_repro.inside.suite.state import RUN_FILES, examine
 from tests.resilience.conftest import RUNS, kill_hard, processes_of
 from tests.support.same_results import differences
 

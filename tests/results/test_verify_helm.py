@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from helm_repro.inside.journal import Journal
+from helm_repro.inside.suite.journal import Journal
 from tests.results.conftest import Verb
 from tests.results.file_server import FileServer
 from tests.results.made_with_helm import MODELS, RELEASE

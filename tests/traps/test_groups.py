@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 import yaml
 
-from helm_repro.inside.entry import Entry
+from helm_repro.inside.plan.entry import Entry
 
 pytestmark = pytest.mark.helm
 

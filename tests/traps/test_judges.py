@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from helm_repro.inside import judges, registration
-from helm_repro.inside.board import load_board
+from helm_repro.inside.deployments import registration
 from helm_repro.inside.errors import VariableError
-from helm_repro.inside.settings import read_settings
+from helm_repro.inside.inputs.board import load_board
+from helm_repro.inside.inputs.settings import read_settings
+from helm_repro.inside.models import judges
 from tests.conftest import ROOT, entrypoint_with
 from tests.support.helm_config import write_model
 from tests.support.openai_server import OpenAIServer

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from helm_repro.inside.entry import Entry, is_reasoning, rewrite_for_any_model
+from helm_repro.inside.data.own_data import data_paths
 from helm_repro.inside.errors import VariableError
-from helm_repro.inside.own_data import data_paths
+from helm_repro.inside.plan.entry import Entry, is_reasoning, rewrite_for_any_model
 
 COUNTS = {"medhelm-public": 17, "medhelm-gated": 11, "medhelm-private": 26}
 

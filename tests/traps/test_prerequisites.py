@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from helm_repro.inside import prerequisites
-from helm_repro.inside.caveats import concerns
+from helm_repro.inside.checks import prerequisites
 from helm_repro.inside.exit_codes import ExitCode
-from helm_repro.inside.settings import read_settings
+from helm_repro.inside.inputs.settings import read_settings
+from helm_repro.inside.plan.caveats import concerns
 
 
 def missing(board, data: Path, requires: list[str], **spec: object):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from helm_repro.inside.plan import _overwrite
+from helm_repro.inside.plan.make import _overwrite
 
 
 @pytest.mark.helm

@@ -15,10 +15,11 @@ from typing import Any
 
 import pytest
 
-from helm_repro.inside import datasets_lock, prerequisites, scoring_files, wheel
+from helm_repro.inside.checks import prerequisites
+from helm_repro.inside.data import datasets_lock, scoring_files, wheel
+from helm_repro.inside.data.offline import python_folder
 from helm_repro.inside.exit_codes import ExitCode
-from helm_repro.inside.offline import python_folder
-from helm_repro.inside.settings import Settings, read_settings
+from helm_repro.inside.inputs.settings import Settings, read_settings
 from tests.conftest import ROOT, clean_environment
 
 WHEEL = "en_core_web_sm-3.8.0-py3-none-any.whl"
@@ -157,8 +158,8 @@ def test_a_model_is_known_for_the_spacy_of_every_environment(catalogue):
 _IN_HELMS_PROCESS = """
 import os, sys
 from pathlib import Path
-from helm_repro.inside import offline
-from helm_repro.inside.helm_process import HelmProcess
+from helm_repro.inside.data import offline
+from helm_repro.inside.process.helm_process import HelmProcess
 from tests.support import spacy_stand_in
 cache = Path(sys.argv[1])
 environ = {**os.environ, **offline.environment(cache, os.environ, False, None)}

@@ -17,7 +17,7 @@ import yaml
 
 from helm_repro.catalogue import Catalogue
 from helm_repro.engines.local import CACHE_VARIABLE
-from helm_repro.inside.credentials import CREDENTIALS
+from helm_repro.inside.inputs.credentials import CREDENTIALS
 from tests.cluster.conftest import local_cache  # noqa: F401 - a fixture
 from tests.conftest import ROOT, clean_environment
 

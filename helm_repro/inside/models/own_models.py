@@ -1,0 +1,98 @@
+"""The user's own models: those behind MODEL_BASE_URL and those that run in this container.
+
+One place decides, per model of MODELS_TO_RUN, who says how it is reached: the user's own
+files in prod_env, else the variables, else HELM.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from helm_repro.inside.data import offline
+from helm_repro.inside.deployments import endpoint, huggingface, newer_models, registration
+from helm_repro.inside.deployments.hub import Hub
+from helm_repro.inside.errors import InsideError, VariableError
+from helm_repro.inside.inputs.credentials import Credentials, secret
+from helm_repro.inside.inputs.settings import Settings
+from helm_repro.inside.log import say
+from helm_repro.inside.models import judges
+
+
+def helm_keys(settings: Settings, credentials: Credentials) -> dict[str, str]:
+    """HELM's names of the endpoint's key, for ``Credentials.helm_environment``.
+
+    Raises:
+        VariableError: the key cannot be one.
+    """
+    if settings.endpoint is None:
+        return {}
+    return endpoint.helm_keys(settings.endpoint, settings.models, credentials.values.get(endpoint.KEY_VARIABLE))
+
+
+def asked_at_endpoint(settings: Settings) -> list[str]:
+    """The models of MODELS_TO_RUN that MODEL_BASE_URL decides about.
+
+    Raises:
+        InsideError: a registration file of the user's is wrong.
+    """
+    if settings.endpoint is None:
+        return []
+    return [name for name in settings.models if not registration.user_deployments(settings.prod_env, name)]
+
+
+def register(settings: Settings) -> None:
+    """Check the user's registration files and write the suite's.
+
+    Raises:
+        InsideError: a file or variable is wrong, or the suite holds other answers of the same model.
+    """
+    try:
+        registration.check_user_files(settings.prod_env)
+        models = _models(settings)
+        _refuse_forgotten_source(settings, {model.name for model in models})
+        models += judges.registrations(settings)
+        if models or registration.has_judges(settings.prod_env, settings.suite):
+            registration.register(models, settings.prod_env, settings.suite, settings.suite_path)
+            registration.announce(models)
+    except OSError as error:
+        raise InsideError(f"DATA_DIR={settings.data_dir}: prod_env cannot be written to ({error})") from error
+
+
+def facts(settings: Settings) -> dict[str, object]:
+    """What was registered for the models of this invocation, for the receipt."""
+    record = registration.registered(settings.prod_env, settings.suite)
+    return {name: record[name]["facts"] for name in settings.models if name in record}
+
+
+def _models(settings: Settings) -> list[registration.Model]:
+    version = str(settings.board.environment["helm_version"])
+    home = Path(offline.cache_folders(settings.prod_env / "cache", os.environ)["HF_HOME"])
+    hub = Hub(home, settings.offline, secret("HF_TOKEN", os.environ))
+    models = []
+    asked = asked_at_endpoint(settings)
+    for name in settings.models:
+        if users := registration.user_deployments(settings.prod_env, name):
+            say("model", f"{name}: reached as prod_env/{registration.DEPLOYMENTS} says ({users[-1]})")
+        elif settings.endpoint and name in asked:
+            models.append(endpoint.model(settings.endpoint, name, version))
+            if (tokenizer := endpoint.hub_tokenizer(settings.endpoint)) and not hub.holds(tokenizer):
+                hub.snapshot("MODEL_TOKENIZER", tokenizer, tokenizer)
+        elif settings.local_model and (local := huggingface.model(settings.local_model, name, hub)):
+            models.append(local)
+        elif newer := newer_models.model(name):
+            models.append(newer)
+    return models
+
+
+def _refuse_forgotten_source(settings: Settings, decided: set[str]) -> None:
+    """A model that this suite knows from an endpoint is not silently asked there again."""
+    record = registration.registered(settings.prod_env, settings.suite)
+    for name in settings.models:
+        if name in record and name not in decided and not registration.user_deployments(settings.prod_env, name):
+            was = record[name]["facts"]
+            raise VariableError(
+                "MODELS_TO_RUN",
+                name,
+                f"suite {settings.suite} was started with {was['variable']}={was['source']}; set it again",
+            )

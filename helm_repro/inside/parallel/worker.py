@@ -1,0 +1,137 @@
+"""A forked process that runs run specs, one after the other, as its parent deals them.
+
+It starts with everything imported and configured. Every run begins with the same state of
+the global random generators: HELM leaves them as the previous run did (in the first run,
+seeded by the operating system), so that what draws from them without seeding would depend
+on which runs came before. HELM's own scenarios and samplers seed before they draw.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import NoReturn, Optional
+
+import numpy
+from helm.benchmark.run_spec import RunSpec
+from helm.benchmark.runner import Runner
+from helm.common.hierarchical_logger import hlog, htrack_block
+
+from helm_repro.inside.parallel.metered_helm import Progress, use_meter
+from helm_repro.inside.parallel.metering import Meter, use_stores
+from helm_repro.inside.parallel.request_cache import AnswerFiles
+from helm_repro.inside.parallel.slots import Slots
+from helm_repro.inside.suite.journal import Journal
+from helm_repro.inside.system.locks import Claims
+from helm_repro.inside.system.parent_death import die_with
+
+_SEED = 0
+
+
+def work(
+    runner: Runner,
+    run_specs: Sequence[RunSpec],
+    parent: Connection,
+    slots: Optional[Slots],
+    cache_path: Path,
+    boss: int,
+    label: Optional[str],
+) -> NoReturn:
+    """Receive indices of run specs until the parent closes; send back what became of each; end the process.
+
+    Args:
+        parent: gives ``int``, takes ``("done", fields)`` or ``("fail", fields)`` with the journal's fields.
+        boss: process that must not be outlived.
+        label: put before each log line.
+    """
+    status = 1
+    try:
+        die_with(boss)
+        # The parent decides what a signal means; here it ends the process without a traceback.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        _label_log_lines(label)
+        files = AnswerFiles()
+        meter = Meter(Claims(cache_path), slots)
+        progress = Progress(Journal(runner.runs_path))
+        use_stores(files, meter)
+        use_meter(runner, meter, progress)
+        while True:
+            try:
+                index = parent.recv()
+            except EOFError:
+                break
+            parent.send(_run(runner, run_specs[index], meter, progress))
+        files.close()
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            # Not sys.exit: this process must not run what its parent registered for exit.
+            os._exit(status)
+
+
+def _run(runner: Runner, run_spec: RunSpec, meter: Meter, progress: Progress) -> tuple[str, dict[str, object]]:
+    started = time.monotonic()
+    sent = meter.sent
+    progress.begin(run_spec.name)
+    random.seed(_SEED)
+    numpy.random.seed(_SEED)
+    event, fields = "done", {}
+    try:
+        with htrack_block(f"Running {run_spec.name}"):
+            runner.run_one(run_spec)
+    except Exception as error:
+        hlog(f"Error when running {run_spec.name}:\n{traceback.format_exc()}")
+        event, fields = "fail", describe_error(error)
+    return event, {
+        "run": run_spec.name,
+        "seconds": round(time.monotonic() - started, 3),
+        "requests": progress.total,
+        "sent": meter.sent - sent,
+        **fields,
+    }
+
+
+def describe_error(error: BaseException) -> dict[str, str]:
+    """Say what failed first: the innermost cause is what a user can act on."""
+    cause = error
+    while (inner := cause.__cause__ or cause.__context__) is not None:
+        cause = inner
+    return {
+        "error": f"{type(error).__name__}: {error}"[:2000],
+        "cause": f"{type(cause).__name__}: {cause}"[:2000],
+        "traceback": "".join(traceback.format_exception(error))[-8000:],
+    }
+
+
+def _label_log_lines(label: Optional[str]) -> None:
+    if label is None:
+        return
+    for handler in logging.getLogger("helm").handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setFormatter(_Labelled(label, handler.formatter or logging.Formatter()))
+
+
+class _Labelled(logging.Formatter):
+    """Puts the label before every line, and whole messages into one write."""
+
+    def __init__(self, label: str, inner: logging.Formatter):
+        super().__init__()
+        self._label = label
+        self._inner = inner
+
+    def format(self, record: logging.LogRecord) -> str:
+        return "\n".join(self._label + line for line in self._inner.format(record).splitlines())
