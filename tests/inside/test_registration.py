@@ -104,3 +104,17 @@ def test_a_model_is_not_silently_asked_where_it_was_asked_before(tmp_path: Path,
         VariableError, match="suite my-suite was started with MODEL_BASE_URL=http://host/v1; set it again"
     ):
         own_models.register(settings)
+
+
+@pytest.mark.parametrize("variable", ["MODEL_DTYPE=float16", "MODEL_REVISION=main", "MODEL_DEVICE=cpu"])
+def test_choices_for_a_model_in_the_container_are_not_ignored_by_a_hosted_one(
+    tmp_path: Path, board, variable: str
+) -> None:
+    name, _, value = variable.partition("=")
+    given = {"DATA_DIR": str(tmp_path), "MODELS_TO_RUN": "maker/one maker/two", name: value}
+    settings = read_settings(given, board, ["run"])
+    settings.prod_env.mkdir()
+    with pytest.raises(
+        VariableError, match=f"{variable}: has no effect: HELM's HuggingFaceClient runs none of maker/one maker/two"
+    ):
+        own_models.register(settings)

@@ -28,7 +28,12 @@ from helm_repro.inside.variables import BY_NAME
 CLIENT = "helm.clients.huggingface_client.HuggingFaceClient"
 _TOKENIZER = "helm.tokenizers.huggingface_tokenizer.HuggingFaceTokenizer"
 DTYPES = ("auto", "float32", "float16", "bfloat16")
-_CHOICES = ("MODEL_DTYPE", "MODEL_REVISION", "MODEL_CHAT_TEMPLATE", "MODEL_DEVICE")
+_CHOICES = {
+    "MODEL_DTYPE": "dtype",
+    "MODEL_REVISION": "revision",
+    "MODEL_CHAT_TEMPLATE": "chat_template",
+    "MODEL_DEVICE": "device",
+}
 _FOR_ALL_OWN = ("MODEL_MAX_SEQUENCE_LENGTH", "MODEL_DISPLAY_NAME", "MODEL_INSTRUCTION_FOLLOWING")
 _HUB = "huggingface/"
 _REVISION = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,199}$")
@@ -57,6 +62,12 @@ class LocalModel:
     def has_choices(self) -> bool:
         """Whether anything differs from what is so without any variable."""
         return self != LocalModel(None, "auto", None, "auto", "auto", None, None, "auto")
+
+    @property
+    def choices(self) -> dict[str, str]:
+        """Variable -> value of the choices that only models in this container have."""
+        values = {name: getattr(self, field) for name, field in _CHOICES.items()}
+        return {name: value for name, value in values.items() if value not in (None, "auto")}
 
     @property
     def arguments(self) -> dict[str, Any]:

@@ -71,6 +71,7 @@ def _models(settings: Settings) -> list[registration.Model]:
     hub = Hub(home, settings.offline, secret("HF_TOKEN", os.environ))
     models = []
     asked = asked_at_endpoint(settings)
+    choices = settings.local_model.choices if settings.local_model else {}
     for name in settings.models:
         if users := registration.user_deployments(settings.prod_env, name):
             say("model", f"{name}: reached as prod_env/{registration.DEPLOYMENTS} says ({users[-1]})")
@@ -80,8 +81,12 @@ def _models(settings: Settings) -> list[registration.Model]:
                 hub.snapshot("MODEL_TOKENIZER", tokenizer, tokenizer)
         elif settings.local_model and (local := huggingface.model(settings.local_model, name, hub)):
             models.append(local)
+            choices = {}
         elif newer := newer_models.model(name):
             models.append(newer)
+    names = " ".join(settings.models)
+    for variable, value in choices.items():
+        raise VariableError(variable, value, f"has no effect: HELM's HuggingFaceClient runs none of {names}")
     return models
 
 
