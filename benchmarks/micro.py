@@ -48,7 +48,7 @@ def _cache(store: str, directory: str) -> Any:
         from helm_repro.inside.parallel.request_cache import AnswerFiles
         from helm_repro.inside.system.locks import Claims
 
-        use_stores(AnswerFiles(), Meter(Claims(Path(directory)), None))
+        use_stores(AnswerFiles(Path(directory), Path(directory)), Meter(Claims(Path(directory)), None))
     return Cache(SqliteCacheConfig(str(Path(directory, "openai.sqlite"))))
 
 

@@ -56,6 +56,8 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("ORGANIZATION", "whose private entries to run, from your run_entries_medhelm_private_<organization>.conf"),
     Variable("PREFLIGHT", "`warn` only reports what preflight finds, `strict` also stops at warnings, `off` skips it",
              default="on", choices=("on", "warn", "strict", "off")),
+    Variable("REQUEST_CACHE", "whose earlier answers are used again: those of all suites (`shared`), of this `suite` "
+             "only, or of this `shard` only", default="shared", choices=("shared", "suite", "shard")),
     Variable("RESUME", "when a suite was started with other parameters: `refuse`, use a `new-suite`, or `force`",
              default="refuse", choices=("refuse", "new-suite", "force")),
     Variable("RUN_ATTEMPTS", "attempts at runs that fail for a passing reason", default="3"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -179,3 +180,37 @@ def _assert_nowhere(data: Path, output: str, secrets: list[str]) -> None:
         assert secret not in output
         for path in data.rglob("*"):
             assert not path.is_file() or secret.encode() not in path.read_bytes(), path
+
+
+def test_whose_answers_are_used_again(helm_entrypoint, server, variables, tmp_path):
+    variables |= {"PREFLIGHT": "off"}
+
+    def asked(suite: str, cache: str, **shard: str) -> int:
+        before = sum(server.answered.values())
+        done = helm_entrypoint("run", **variables, **shard, SUITE_NAME=suite, REQUEST_CACHE=cache)
+        assert done.returncode == 0, done.stderr
+        return sum(server.answered.values()) - before
+
+    assert asked("one", "shared") == 4
+    assert asked("two", "shared") == 0
+    # A suite that is to show whether the model has changed asks it anew, but never twice itself.
+    assert asked("three", "suite") == 4
+    shutil.rmtree(tmp_path / "data/benchmark_output/runs/three" / RUN)
+    assert asked("three", "suite") == 0
+    assert asked("four", "shared") == 0
+    # The run is the first shard's.
+    assert asked("five", "shard", SHARD_INDEX="0", SHARD_COUNT="2") == 4
+    cache = tmp_path / "data/prod_env/cache"
+    assert {str(path.parent.relative_to(cache)) for path in cache.rglob("endpoint-*.sqlite")} == {
+        ".",
+        "suites/three",
+        "suites/five/shard-0-of-2",
+    }
+    assert len({json.dumps(request_states(tmp_path / "data", suite)[0]["result"]["completions"]) for suite in
+                ("one", "two", "three", "four", "five")}) == 1  # fmt: skip
+
+
+def test_a_request_cache_that_there_is_not(helm_entrypoint, variables):
+    done = helm_entrypoint("run", **variables, REQUEST_CACHE="none")
+    assert done.returncode == 2
+    assert "error REQUEST_CACHE=none: allowed: shared, suite, shard" in done.stderr

@@ -55,8 +55,9 @@ def test_plain_helm_reads_ours_and_we_read_plain_helms(helm_python: Path, tmp_pa
 def test_kill_9_loses_no_answer_and_processes_do_not_lock_each_other_out(helm_python: Path, tmp_path: Path) -> None:
     writer = """
         import os, signal, threading
+        from pathlib import Path
         from helm_repro.inside.parallel.request_cache import AnswerFiles
-        files = AnswerFiles()
+        files = AnswerFiles(Path("."), Path("."))
         def write(thread):
             for number in range(100):
                 files.open("host.sqlite").put({"key": f"{os.getpid()} {thread} {number}"}, {"text": "x" * 1000})

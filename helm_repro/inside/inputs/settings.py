@@ -60,6 +60,7 @@ class Settings:
     endpoint: Optional[Endpoint] = None
     local_model: Optional[LocalModel] = None
     offline: bool = False
+    request_cache: str = "shared"
 
     @property
     def output_path(self) -> Path:
@@ -152,6 +153,7 @@ def read_settings(
         endpoint=read_endpoint(source.optional, models),
         local_model=read_local_model(source.optional, models),
         offline=source.choice("OFFLINE") == "1",
+        request_cache=source.choice("REQUEST_CACHE"),
     )
 
 

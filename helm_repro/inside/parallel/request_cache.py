@@ -118,15 +118,41 @@ class AnswerFile(KeyValueStore):  # type: ignore[misc]
             self._connection.execute('DELETE FROM "unnamed" WHERE key = ?', (request_to_key(key),))
 
 
-class AnswerFiles:
-    """The open cache files of this process, by path."""
+def answers_folder(cache: Path, kind: str, suite: str, shard: str) -> Path:
+    """Where REQUEST_CACHE has the files.
 
-    def __init__(self) -> None:
+    A hosted model may change under its name, which only a suite that asks it anew can show; and one file that
+    many machines write to is soon what all of them wait for (docs/cluster.md).
+
+    Args:
+        cache: where plain HELM has them.
+        kind: ``shared``, ``suite`` or ``shard``.
+        shard: this shard's name; empty if there are none.
+    """
+    if kind == "shared":
+        return cache
+    return cache / "suites" / suite / (shard if kind == "shard" else "")
+
+
+class AnswerFiles:
+    """The open cache files of this process, by path.
+
+    Args:
+        cache: folder that HELM expects its files in.
+        directory: folder that they are in instead.
+    """
+
+    def __init__(self, cache: Path, directory: Path) -> None:
+        self._cache = os.path.realpath(cache)
+        self._directory = directory
         self._mutex = threading.Lock()
         self._files: dict[str, AnswerFile] = {}
 
     def open(self, path: str) -> AnswerFile:
-        """The file at ``path``, opened and created on first use."""
+        """The file that HELM expects at ``path``, opened and created on first use."""
+        folder, name = os.path.split(os.path.realpath(path))
+        if folder == self._cache:
+            path = str(self._directory / name)
         with self._mutex:
             if path not in self._files:
                 self._files[path] = AnswerFile(path)

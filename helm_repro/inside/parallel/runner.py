@@ -26,9 +26,10 @@ from helm.benchmark.runner import Runner, RunnerError
 from helm.common.hierarchical_logger import hlog
 from helm.proxy.services.service import CACHE_DIR
 
+from helm_repro.inside.inputs.shard import read_shard
 from helm_repro.inside.parallel.jobs import JOBS_VARIABLE, choose_jobs, longest_first
 from helm_repro.inside.parallel.pool import Pool
-from helm_repro.inside.parallel.request_cache import release
+from helm_repro.inside.parallel.request_cache import answers_folder, release
 from helm_repro.inside.parallel.slots import Slots
 from helm_repro.inside.parallel.worker import work
 from helm_repro.inside.process.warm import (
@@ -59,12 +60,14 @@ class ParallelRunner(Runner):  # type: ignore[misc]
         hlog(f"Running {len(todo)} run specs in {jobs} processes")
         execution_spec = self.executor.execution_spec
         cache_path = Path(execution_spec.local_path or ".", CACHE_DIR)
-        cache_path.mkdir(parents=True, exist_ok=True)
+        kind = os.environ.get("REQUEST_CACHE", "").strip() or "shared"
+        answers_path = answers_folder(cache_path, kind, Path(self.runs_path).name, read_shard(os.environ).name)
+        answers_path.mkdir(parents=True, exist_ok=True)
 
         boss = os.getpid()
 
         def do_work(parent: Connection, slots: Optional[Slots], label: Optional[str]) -> NoReturn:
-            work(self, todo, parent, slots, cache_path, boss, label)
+            work(self, todo, parent, slots, cache_path, answers_path, boss, label)
 
         with Pool(
             work=do_work,
@@ -77,7 +80,7 @@ class ParallelRunner(Runner):  # type: ignore[misc]
         ) as pool:
             failed = pool.run()
         with contextlib.suppress(OSError):
-            release(cache_path)
+            release(answers_path)
         if failed:
             raise RunnerError(f"Failed runs: {failed}")
 

@@ -42,6 +42,7 @@ def work(
     parent: Connection,
     slots: Optional[Slots],
     cache_path: Path,
+    answers_path: Path,
     boss: int,
     label: Optional[str],
 ) -> NoReturn:
@@ -49,6 +50,8 @@ def work(
 
     Args:
         parent: gives ``int``, takes ``("done", fields)`` or ``("fail", fields)`` with the journal's fields.
+        cache_path: where HELM has its request cache.
+        answers_path: where REQUEST_CACHE has it.
         boss: process that must not be outlived.
         label: put before each log line.
     """
@@ -59,8 +62,8 @@ def work(
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         _label_log_lines(label)
-        files = AnswerFiles()
-        meter = Meter(Claims(cache_path), slots)
+        files = AnswerFiles(cache_path, answers_path)
+        meter = Meter(Claims(answers_path), slots)
         progress = Progress(Journal(runner.runs_path))
         use_stores(files, meter)
         use_meter(runner, meter, progress)
