@@ -28,6 +28,7 @@ def write_report(results: Mapping[str, Any], directory: Path) -> None:
         (directory / "throughput.svg").write_text(_chart(results["throughput"]), encoding="utf-8")
     if "runners" in results:
         lines += ["", "## The same beside HELM's MultiGPURunner, in an environment that has PyTorch"]
+        lines += ["", "CPU time of MultiGPURunner's workers, children of a fork server, is missing from its rows."]
         for workload in results["runners"].values():
             lines += _workload(workload)
     if "micro" in results:
