@@ -229,6 +229,8 @@ def _import_meanwhile(helm: HelmProcess, settings: Settings) -> None:
 
 
 def _before_running(helm: HelmProcess, settings: Settings, plan: Mapping[str, Any], credentials: Credentials) -> None:
+    # Not yet where every run looked complete, and one turned out not to be.
+    start(helm, settings, settings.stages)
     needed_next = [*plan["run_modules"], stages.RUNNER.rpartition(".")[0]]
     helm.preload(plan["client_modules"], needed_next, stages.NEEDED_LATER)
     preflight.report(settings, preflight.preflight(helm, settings, plan, credentials))

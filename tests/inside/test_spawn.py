@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from helm_repro.inside.process import spawn
-from tests.conftest import ROOT, entrypoint_environment
+from tests.conftest import ROOT, Entrypoint, entrypoint_environment
 
 IMPORTS = f"""
 import sys, {spawn.FIRST}
@@ -44,14 +45,12 @@ def test_only_what_will_run_is_started_early(
 ) -> None:
     monkeypatch.setattr(spawn, "usable_cpus", lambda: cpus)
     monkeypatch.setattr(spawn, "_early", [])
-    # Not HELM's process: it ends at once, having no module of that name.
-    monkeypatch.setattr(spawn, "FIRST", "no_such_module")
+    monkeypatch.setattr(spawn, "FIRST", "json")
     spawn.spawn_early(words, variables)
-    assert len(spawn._early) == early
-    for process, requests, answers in spawn._early:
-        os.close(requests)
-        os.close(answers)
-        process.wait()
+    started = [process for process, *_ in spawn._early]
+    assert len(started) == early
+    spawn.discard()
+    assert [process.returncode for process in started] == [-signal.SIGKILL] * early
 
 
 @pytest.mark.helm
@@ -70,6 +69,28 @@ def test_a_suite_runs_on_one_cpu_and_on_all(helm_python: Path, smoke_board: Path
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert "result 1 of 1 runs complete" in done.stdout + done.stderr
+
+
+def test_a_python_without_helm_is_said_once(entrypoint: Entrypoint, tmp_path: Path) -> None:
+    done = entrypoint("run", MODELS_TO_RUN="simple/model1")
+    assert done.returncode == 3
+    assert done.stderr.count("Traceback") == 1
+    assert "No module named 'helm'" in done.stderr
+    assert done.stderr.splitlines()[-1] == "helm-repro: error HELM's process ended with 1"
+
+
+@pytest.mark.helm
+def test_a_run_that_only_looked_complete_is_guarded_too(helm_entrypoint: Entrypoint, tmp_path: Path) -> None:
+    (tmp_path / "mine.conf").write_text(CONF)
+    variables = {"MODELS_TO_RUN": "simple/model1", "RUN_ENTRIES_CONF_PATH": str(tmp_path / "mine.conf"), "OFFLINE": "1"}
+    refused = "OFFLINE=1 forbids"
+    assert refused in helm_entrypoint("run", **variables).stderr
+    (state,) = (tmp_path / "data/benchmark_output/runs/my-suite").glob("simple_mcqa*/scenario_state.json")
+    state.write_text(state.read_text()[:-10])
+    again = helm_entrypoint("run", **variables)
+    assert "set aside" in again.stderr
+    assert refused in again.stderr
+    assert again.returncode == 0
 
 
 @pytest.mark.helm

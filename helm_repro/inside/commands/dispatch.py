@@ -13,6 +13,7 @@ from helm_repro.inside.exit_codes import ExitCode
 from helm_repro.inside.inputs.board import complete_board, load_board
 from helm_repro.inside.inputs.settings import Settings, read_settings
 from helm_repro.inside.log import say, use_format
+from helm_repro.inside.process import spawn
 from helm_repro.inside.variables import STAGES
 
 # Commands that need settings, with the stages whose variables they need.
@@ -42,6 +43,8 @@ def run(arguments: list[str]) -> int:
         # A full disk or a vanished mount while we write our own files; what is finished stays.
         say("error", f"{error.filename or 'data directory'}: {error.strerror}; mend it and run the same command again")
         code = int(ExitCode.PARTIAL)
+    finally:
+        spawn.discard()
     return code
 
 

@@ -23,7 +23,6 @@ from unittest import mock
 _RUN_SPECS = "helm.benchmark.run_specs"
 _REGISTERS = re.compile(r"""@run_spec_function\(\s*["']([^"']+)["']\s*\)""")
 _PURE_LOOKUPS = (
-    "helm.benchmark.run_spec:discover_run_spec_functions",
     "helm.benchmark.model_metadata_registry:get_model_names_with_tag",
     "helm.benchmark.run_expander:get_model_names_with_tag",
 )
@@ -53,9 +52,9 @@ def run_spec_modules() -> dict[str, str]:
     found: dict[str, str] = {}
     spec = importlib.util.find_spec(_RUN_SPECS)
     for folder in map(Path, (spec and spec.submodule_search_locations) or ()):
-        for path in folder.rglob("*.py"):
-            module = ".".join([_RUN_SPECS, *path.relative_to(folder).with_suffix("").parts])
-            found.update(dict.fromkeys(_REGISTERS.findall(path.read_text(encoding="utf-8")), module))
+        for path in folder.glob("*.py"):
+            names = _REGISTERS.findall(path.read_text(encoding="utf-8"))
+            found.update(dict.fromkeys(names, f"{_RUN_SPECS}.{path.stem}"))
     return found
 
 

@@ -69,6 +69,8 @@ class HelmProcess:
         if self._process is not None:
             self._process.wait()
             self._answers.close()
+            with contextlib.suppress(BrokenPipeError):
+                self._requests.close()
 
     def command(self, argv: Sequence[str], listen_on: Optional[str] = None) -> int:
         """Run one of HELM's console commands and return its exit status.
@@ -97,7 +99,7 @@ class HelmProcess:
             return json.loads(result.read_text(encoding="utf-8"))
 
     def preload(self, modules: Sequence[str], meanwhile: Sequence[str] = (), in_long_calls: Sequence[str] = ()) -> None:
-        """Import modules once for all commands and calls that follow.
+        """Import modules once for all commands and calls that follow; replaces what earlier calls left to import.
 
         Args:
             modules: now.

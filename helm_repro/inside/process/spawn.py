@@ -6,7 +6,9 @@ start; on two CPUs both happen at once. What is imported here is paid before bot
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -37,12 +39,24 @@ def spawn_early(words: Sequence[str], environ: Mapping[str, str]) -> None:
     """Start it for the entrypoint's command if that will import HELM, and nothing has to come before."""
     command = words[0] if words else environ.get("STAGES") or "run"
     if command.startswith(_COMMANDS) and environ.get("OFFLINE", "0") in ("", "0") and usable_cpus() > 1:
-        _early.append(_spawn(environment(environ), FIRST))
+        # What keeps it from starting now will keep it from starting later, and is said then.
+        with contextlib.suppress(OSError):
+            _early.append(_spawn(environment(environ), FIRST))
 
 
 def spawn(environ: Mapping[str, str]) -> Spawned:
     """The process that was started early, or a new one."""
     return _early.pop() if _early else _spawn(environ, "")
+
+
+def discard() -> None:
+    """End the process that was started early and that nobody wanted."""
+    while _early:
+        process, request_descriptor, answer_descriptor = _early.pop()
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        os.close(request_descriptor)
+        os.close(answer_descriptor)
 
 
 def _spawn(environ: Mapping[str, str], first: str) -> Spawned:

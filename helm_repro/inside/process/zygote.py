@@ -60,11 +60,16 @@ def main() -> None:
     # Nothing that an import makes is garbage, and forks share what the collector never visits.
     gc.disable()
     parsed_ahead = parse_ahead()
-    # What is wrong with HELM matters once it is wanted, and is said then.
-    with contextlib.suppress(Exception):
+    failure = None
+    try:
         for module in sys.argv[4:]:
             importlib.import_module(module)
+    except Exception as error:
+        failure = error
     begin = json.loads(requests.readline() or sys.exit())
+    # What is wrong with HELM matters once it is wanted.
+    if failure:
+        raise failure
     _become(begin["directory"], begin["environment"])
     for module in begin["import"]:
         importlib.import_module(module)
