@@ -78,7 +78,7 @@ def test_the_command_runs_on_the_local_engine(local_cache: Path, tmp_path: Path)
 
 
 def test_the_command_s_options_exist() -> None:
-    command, verb, *arguments = shlex.split(_systemd_command().replace("$(date +%F)", "2026-11-23"))
+    command, verb, *arguments = shlex.split(_systemd_command().replace("$(date +%G-W%V)", "2026-W48"))
     assert (command, verb) == (".venv/bin/helm-repro", "run")
     context = run_verb.make_context("run", arguments)
     assert context.params["stages"] == "run,summarize"
