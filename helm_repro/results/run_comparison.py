@@ -16,7 +16,7 @@ from helm_repro.results.bootstrap import Interval, Means
 from helm_repro.results.instances import InstanceCheck, InstanceSet, compare_instances, read_instances
 from helm_repro.results.layout import RunFiles
 from helm_repro.results.recipe import Difference, differences
-from helm_repro.results.statistics import Headline, Total, total
+from helm_repro.results.statistics import Headline, Total, largest_variance, total
 from helm_repro.results.verdicts import ROUNDING, Evidence, Judgement, judge
 
 # A judgement that most published answers have and none of ours.
@@ -110,8 +110,8 @@ def compare_run(
             means = _resample(a, b, ours.files.name, headline)
     interval = bootstrap.interval(means[2], confidence) if means else None
     estimated = interval is None
-    if interval is None and left and right:
-        interval = _widest(left, right, _instances(published.stats, headline), confidence)
+    if interval is None:
+        interval = _widest(ours, published, headline, confidence)
     evidence = Evidence(
         published_run=published.files.name,
         recipe=recipe,
@@ -184,18 +184,17 @@ def _is_mean(values: np.ndarray[Any, np.dtype[np.float64]], stat: Optional[Total
     return bool(abs(float(values.mean()) - stat.mean) <= 1e-6 * max(1.0, abs(stat.mean)))
 
 
-def _widest(ours: Total, published: Total, instances: Optional[int], confidence: float) -> Optional[Interval]:
-    """Interval for unpaired means of scores in 0 to 1, whose variance is at most p(1-p)."""
-    p, q = ours.mean, published.mean
-    if p is None or q is None or not instances or not (0 <= p <= 1 and 0 <= q <= 1):
-        return None
-    half = NormalDist().inv_cdf((1 + confidence) / 2) * float(np.sqrt((p * (1 - p) + q * (1 - q)) / instances))
-    return Interval(p - q - half, p - q + half)
-
-
-def _instances(stats: list[dict[str, Any]], headline: Headline) -> Optional[int]:
-    counted = total(stats, dataclasses.replace(headline, metric="num_instances"))
-    return int(counted.mean) if counted and counted.mean else None
+def _widest(ours: Side, published: Side, headline: Headline, confidence: float) -> Optional[Interval]:
+    """Interval for unpaired means of scores in 0 to 1, whose variance is at most that of scores that are 0 or 1."""
+    difference, variance = 0.0, 0.0
+    for sign, side in ((1, ours), (-1, published)):
+        score, most = total(side.stats, headline), largest_variance(side.stats, headline)
+        if score is None or score.mean is None or most is None:
+            return None
+        difference += sign * score.mean
+        variance += most
+    half = NormalDist().inv_cdf((1 + confidence) / 2) * float(np.sqrt(variance))
+    return Interval(difference - half, difference + half)
 
 
 def _missing_judgements(ours: Answers, published: Answers) -> tuple[str, ...]:

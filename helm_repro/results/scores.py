@@ -1,18 +1,19 @@
 """The headline score of every run of a summarised suite, as HELM's tables define it.
 
 The schema names a metric and a split for each run group (``environment.main_name`` and
-``main_split``); the score is the mean of that statistic in the run's ``stats.json``.
+``main_split``); the score is the mean of that statistic in the run's ``stats.json``, over sub-splits.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Optional
 
 from helm_repro.errors import ConfigurationError
+from helm_repro.results.statistics import headlines, instances, total
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,39 +38,26 @@ def read_scores(suite_path: Path) -> list[Score]:
     schema_path = suite_path / "schema.json"
     if not schema_path.is_file():
         raise ConfigurationError(f"{suite_path}: not a summarised suite; run the summarize stage first")
-    groups = {group["name"]: group for group in json.loads(schema_path.read_bytes())["run_groups"]}
+    schema = json.loads(schema_path.read_bytes())
     return [
         score
         for run_path in sorted(path.parent for path in suite_path.glob("*/run_spec.json"))
         if (run_path / "stats.json").is_file()
-        for score in _of_run(run_path, groups)
+        for score in _of_run(run_path, schema)
     ]
 
 
-def _of_run(run_path: Path, groups: dict[str, Any]) -> Iterator[Score]:
+def _of_run(run_path: Path, schema: Mapping[str, Any]) -> Iterator[Score]:
     run_spec = json.loads((run_path / "run_spec.json").read_bytes())
     stats = json.loads((run_path / "stats.json").read_bytes())
-    for name in run_spec["groups"]:
-        variables = groups.get(name, {}).get("environment", {})
-        if "main_name" not in variables:
-            continue
-        metric, split = variables["main_name"], variables.get("main_split", "test")
-        value = _mean(stats, metric, split)
-        instances = _mean(stats, "num_instances", split)
+    for headline in headlines(schema, run_spec["groups"]):
+        found = total(stats, headline)
         yield Score(
             run=run_spec["name"],
-            group=groups[name].get("display_name", name),
+            group=headline.title,
             model=run_spec["adapter_spec"]["model"],
-            metric=metric,
-            split=split,
-            value=value,
-            instances=None if instances is None else int(instances),
+            metric=headline.metric,
+            split=headline.split,
+            value=found.mean if found else None,
+            instances=instances(stats, headline),
         )
-
-
-def _mean(stats: list[dict[str, Any]], metric: str, split: str) -> Optional[float]:
-    for stat in stats:
-        name = stat["name"]
-        if name["name"] == metric and name.get("split") == split and "perturbation" not in name:
-            return stat.get("mean")
-    return None

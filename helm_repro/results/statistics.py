@@ -14,6 +14,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional
 
+_INSTANCES = "num_instances"
 _ALL_SPLITS = "__all__"
 _STAND_INS = {"quasi_exact_match": "exact_match"}
 
@@ -72,9 +73,49 @@ def total(stats: Sequence[Mapping[str, Any]], headline: Headline) -> Optional[To
     metric = used_metric((stat["name"] for stat in stats), headline)
     if metric is None:
         return None
-    matching = [stat for stat in stats if headline.matches(stat["name"], metric)]
-    merged = Total(sum(int(stat["count"]) for stat in matching), sum(float(stat["sum"]) for stat in matching))
+    merged = sum(_by_part(stats, headline, metric).values(), Total(0, 0.0))
     return merged if merged.count else None
+
+
+def instances(stats: Sequence[Mapping[str, Any]], headline: Headline) -> Optional[int]:
+    """Instances that the headline is about, in each train trial; ``None`` if they were not counted."""
+    counted = [part.mean for part in _by_part(stats, headline, _INSTANCES).values()]
+    return round(sum(mean or 0 for mean in counted)) if counted else None
+
+
+def largest_variance(stats: Sequence[Mapping[str, Any]], headline: Headline) -> Optional[float]:
+    """The most variance over choices of instances that :func:`total`'s mean can have with scores in 0 to 1.
+
+    A mean p over n scores in 0 to 1 has at most p(1-p)/n. HELM takes the mean of sub-splits' means, however
+    many instances each has, so a small sub-split counts for more than its size.
+
+    Returns:
+        ``None`` if a score is outside 0 to 1 or instances were not counted.
+    """
+    metric = used_metric((stat["name"] for stat in stats), headline)
+    scores = {part: score for part, score in _by_part(stats, headline, metric).items() if score.count}
+    counted = _by_part(stats, headline, _INSTANCES)
+    merged = sum(scores.values(), Total(0, 0.0))
+    variance = 0.0
+    for part, score in scores.items():
+        p, n = score.mean, counted[part].mean if part in counted else None
+        if p is None or not n or not 0 <= p <= 1:
+            return None
+        variance += (score.count / merged.count) ** 2 * p * (1 - p) / n
+    return variance if scores else None
+
+
+def _by_part(
+    stats: Iterable[Mapping[str, Any]], headline: Headline, metric: Optional[str]
+) -> dict[tuple[Any, Any], Total]:
+    """A metric's values by split and sub-split: what HELM wrote separately, and merges for a table."""
+    parts: dict[tuple[Any, Any], Total] = {}
+    for stat in stats:
+        name = stat["name"]
+        if headline.matches(name, metric):
+            part = (name.get("split"), name.get("sub_split"))
+            parts[part] = parts.get(part, Total(0, 0.0)) + Total(int(stat["count"]), float(stat["sum"]))
+    return parts
 
 
 def used_metric(names: Iterable[Mapping[str, Any]], headline: Headline) -> Optional[str]:
