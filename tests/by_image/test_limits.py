@@ -15,7 +15,7 @@ def test_a_memory_limit_says_so_and_the_suite_can_be_resumed(smoke_image, contai
         "volumes": {str(tmp_path): {"bind": "/data", "mode": "rw"}},
         "user": "0:0",
     }
-    code, output = containers.finish(smoke_image, "run", mem_limit="150m", memswap_limit="150m", **options)
+    code, output = containers.finish(smoke_image, "run", mem_limit="90m", memswap_limit="90m", **options)
     assert code == 3, output
     assert "memory" in [line for line in output.splitlines() if line.startswith("helm-repro: ")][-1]
     code, output = containers.finish(smoke_image, "run", **options)
