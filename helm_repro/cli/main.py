@@ -10,6 +10,7 @@ import click
 
 import helm_repro
 from helm_repro.errors import HelmReproError
+from helm_repro.inside.exit_codes import ExitCode
 
 VERBS = (
     "list",
@@ -61,9 +62,15 @@ def verbs() -> None:
 
 
 def main(arguments: Optional[list[str]] = None) -> Any:
-    """The console command: user errors become one line and their exit code."""
+    """The console command: what the user can mend, files among it, becomes one line and an exit code."""
     try:
         return verbs.main(args=arguments, prog_name="helm-repro", standalone_mode=True)
     except HelmReproError as error:
         click.echo(f"helm-repro: error {error}", err=True)
         sys.exit(int(error.exit_code))
+    except OSError as error:
+        # Without a path nobody could mend it: then the traceback says more.
+        if not error.filename:
+            raise
+        click.echo(f"helm-repro: error {error.filename}: {error.strerror or error}", err=True)
+        sys.exit(int(ExitCode.CONFIGURATION))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Optional
 
@@ -16,12 +17,14 @@ from helm_repro.cli.scores_verb import print_scores
 from helm_repro.engines import choose
 from helm_repro.engines.request import Engine, RunRequest
 from helm_repro.engines.shards import run_shards
-from helm_repro.errors import ConfigurationError
+from helm_repro.errors import ConfigurationError, HelmReproError
 from helm_repro.inside.errors import InsideError
 from helm_repro.inside.exit_codes import ExitCode
 from helm_repro.inside.inputs.credentials import HELM_VARIABLE, KEY_FILES, read_credentials
+from helm_repro.inside.inputs.shard import WHOLE, Shard, read_shard
 from helm_repro.inside.variables import BY_NAME, STAGES
 from helm_repro.results.progress import LiveProgress
+from helm_repro.results.written_suite import WrittenSuite
 
 # DATA_DIR and SERVER_HOST belong to the engine.
 _PASSED_ON = tuple(name for name in BY_NAME if name not in ("DATA_DIR", "SERVER_HOST", "PORT"))
@@ -58,16 +61,44 @@ def command(
     board = chosen_board(catalogue, leaderboard, gpu)
     variables = gather_variables(models, assignments, board)
     words = tuple(stages.split(",")) if stages else ()
-    chosen = set(words or variables.get("STAGES", "run,summarize,server").replace(",", " ").split())
+    asked = words or tuple(variables.get("STAGES", "").replace(",", " ").split())
+    shard = _named_shard(variables) if shards == 1 and "run" in (asked or STAGES) else WHOLE
+    # As the entrypoint does: shards are summarised once all have ended.
+    chosen = asked or (STAGES if shard.is_whole else ("run",))
+    suite = WrittenSuite(output, variables, chosen)
+    variables |= {**suite.variables, **_shard_variables(shard)}
     ready = choose.prepared_engine(engine, catalogue, board, _say)
-    request = RunRequest(
-        catalogue, board, words, variables, output, parse_address(publish) if "server" in chosen else None
-    )
-    suite_path = output / "benchmark_output" / "runs" / variables.get("SUITE_NAME", "my-suite")
-    code = _run_and_show(ready, request, suite_path, quiet, shards)
+    address = parse_address(publish) if "server" in chosen else None
+    request = RunRequest(catalogue, board, words, variables, output, address)
+    code = _run_and_show(ready, request, suite, quiet, shards)
     if "summarize" in chosen and code in (ExitCode.OK, ExitCode.PARTIAL):
-        print_scores(suite_path)
+        _show_scores(suite)
     sys.exit(code)
+
+
+def _named_shard(variables: Mapping[str, str]) -> Shard:
+    try:
+        return read_shard({**os.environ, **variables})
+    except InsideError as error:
+        raise ConfigurationError(str(error)) from error
+
+
+def _shard_variables(shard: Shard) -> dict[str, str]:
+    """A container sees no variables of the scheduler's; without these each task of an array would run everything."""
+    return {} if shard.is_whole else {"SHARD_INDEX": str(shard.index), "SHARD_COUNT": str(shard.count)}
+
+
+def _show_scores(suite: WrittenSuite) -> None:
+    """Print the table if there is one; the exit code stays the entrypoint's, which has done its work."""
+    if suite.path is None:
+        _say(f"no scores: which suite was written instead of {suite.named} is not known")
+        return
+    if suite.path != suite.named:
+        _say(f"written to {suite.path}")
+    try:
+        print_scores(suite.path)
+    except (HelmReproError, OSError, ValueError) as error:
+        _say(f"no scores: {error}")
 
 
 def gather_variables(
@@ -136,13 +167,13 @@ def parse_address(address: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _run_and_show(engine: Engine, request: RunRequest, suite_path: Path, quiet: bool, shards: int) -> int:
+def _run_and_show(engine: Engine, request: RunRequest, suite: WrittenSuite, quiet: bool, shards: int) -> int:
     console = Console(stderr=True)
     if not (console.is_terminal or quiet):
         return run_shards(engine, request, shards, _write_through)
-    log_path = request.output / f"{suite_path.name}.log"
+    log_path = request.output / f"{suite.named.name}.log"
     request.make_output()
-    with log_path.open("ab") as log, LiveProgress(suite_path, console):
+    with log_path.open("ab") as log, LiveProgress(suite, console):
         _say(f"HELM's output goes to {log_path}")
 
         def write(chunk: bytes) -> None:

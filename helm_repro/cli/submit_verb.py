@@ -10,8 +10,9 @@ from helm_repro.catalogue import load_catalogue
 from helm_repro.cli.gpu_option import chosen_board, gpu_option
 from helm_repro.cli.run_verb import gather_variables
 from helm_repro.engines import clusters
-from helm_repro.engines.submission import Submission, split_secrets
+from helm_repro.engines.submission import Submission, record_path, split_secrets
 from helm_repro.errors import ConfigurationError
+from helm_repro.inside.inputs.settings import NEW_SUITE, REFUSED_IN_SHARDS
 
 _DEFAULT_SUITE = "my-suite"
 
@@ -60,6 +61,9 @@ def command(
         variables.pop(name, None)
     if not variables.get("MODELS_TO_RUN"):
         raise ConfigurationError("MODELS_TO_RUN=: must name a model; use --model")
+    if variables.get("RESUME", "").strip() == NEW_SUITE:
+        # Also for one shard: summarizing is another job, which looks for the suite by the old name.
+        raise ConfigurationError(f"RESUME={NEW_SUITE}: {REFUSED_IN_SHARDS}")
     submission = Submission(
         leaderboard=board.id,
         engine=engine,
@@ -77,6 +81,8 @@ def command(
         return
     cluster = clusters.cluster_of(submission, catalogue)
     clusters.refuse_if_submitted(submission.output, suite, catalogue)
+    # Jobs without a record could not be cancelled.
+    record_path(submission.output, suite).parent.mkdir(parents=True, exist_ok=True)
     submission = submission.with_jobs(cluster.submit(submission, secrets, range(shards)))
     submission.write()
     click.echo(f"submitted {suite}: {', '.join(f'{stage} {job}' for stage, job in submission.jobs.items())}")

@@ -28,7 +28,7 @@ from helm_repro.inside.plan import plan_cache
 from helm_repro.inside.process.helm_process import HelmProcess
 from helm_repro.inside.running import outcome, run_stage, stages
 from helm_repro.inside.running.stage import run_stage_command
-from helm_repro.inside.suite import gaps, identity, sharding
+from helm_repro.inside.suite import gaps, identity, invocation, sharding
 from helm_repro.inside.suite.state import looks_complete
 from helm_repro.inside.suite.suite_lock import locked
 from helm_repro.inside.system.cpus import usable_cpus
@@ -50,6 +50,7 @@ def run_stages(settings: Settings, as_json: bool = False, environ: Mapping[str, 
                 settings = settings.with_suite(identity.free_suite_name(settings))
             settings.suite_path.mkdir(parents=True, exist_ok=True)
             with locked(settings.suite_path, settings.part):
+                invocation.mark(settings.suite_path, environ)
                 code, complete = _run(helm, settings, environ, credentials)
         start(helm, settings, [stage for stage in settings.stages if stage != "run"])
         if "summarize" in settings.stages:

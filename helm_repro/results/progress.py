@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 from types import TracebackType
 from typing import Optional
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from helm_repro.inside.suite.journal import Journal
+from helm_repro.results.written_suite import WrittenSuite
 
 _SECONDS_BETWEEN_LOOKS = 0.5
 
@@ -18,9 +17,8 @@ _SECONDS_BETWEEN_LOOKS = 0.5
 class LiveProgress:
     """Shows runs done of total, answered requests and elapsed time until the block ends."""
 
-    def __init__(self, suite_path: Path, console: Console):
-        self._journal = Journal(suite_path)
-        self._skip = len(self._journal.read_suite())
+    def __init__(self, suite: WrittenSuite, console: Console):
+        self._suite = suite
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -56,7 +54,7 @@ class LiveProgress:
     def _look(self) -> None:
         total: Optional[int] = None
         finished, requests, now = 0, 0, "starting"
-        for event in self._journal.read_suite()[self._skip :]:
+        for event in self._suite.events():
             kind = event["event"]
             if kind == "plan":
                 # One plan for each shard.

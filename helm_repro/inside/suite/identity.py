@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -90,17 +91,19 @@ def claim(settings: Settings) -> None:
 
 def free_suite_name(settings: Settings) -> str:
     """For ``RESUME=new-suite``: the suite's name if its identity fits, else the first of ``name-2``, ``name-3``, …"""
-    mine = identity(settings)
-    name, number = settings.suite, 1
-    while True:
-        path = settings.output_path / "runs" / name
-        record = read(path / FILE_NAME)
-        if record is None and not any_run(path):
-            return name
-        if record is not None and not differences(record["identity"], mine):
-            return name
-        number += 1
-        name = f"{settings.suite}-{number}"
+    mine, runs = identity(settings), settings.output_path / "runs"
+    return next(name for name in numbered_names(settings.suite) if _is_free(runs / name, mine))
+
+
+def _is_free(suite_path: Path, mine: Mapping[str, Any]) -> bool:
+    record = read(suite_path / FILE_NAME)
+    return not any_run(suite_path) if record is None else not differences(record["identity"], mine)
+
+
+def numbered_names(name: str) -> Iterator[str]:
+    """``name``, ``name-2``, ``name-3``, …"""
+    yield name
+    yield from (f"{name}-{number}" for number in itertools.count(2))
 
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
