@@ -24,6 +24,7 @@ from helm_repro.inside.suite.shard_receipts import name_of_models, read_receipt
 from helm_repro.inside.suite.sharding import DIVISION_FILES
 from helm_repro.inside.suite.state import examine, set_aside_incomplete
 from helm_repro.inside.system.files import write_json
+from helm_repro.results.merge_models import files_left, join_models, register_joined
 from helm_repro.results.same_results import run_differences
 
 # Files that each shard writes for itself; those of the whole are made anew.
@@ -32,18 +33,24 @@ _OWN_FILES = ("failures*.json", "run_entries*.conf")
 
 @dataclasses.dataclass(frozen=True)
 class Merged:
-    """What a merge did: names of runs copied, already there, and still missing of what was planned."""
+    """What a merge did: names of runs copied, already there, and still missing of what was planned.
+
+    Attributes:
+        files_left: the user's own registration files that the target lacks.
+    """
 
     copied: Sequence[str]
     present: Sequence[str]
     missing: Sequence[str]
+    files_left: Sequence[Path]
 
 
 def merge(parts: Sequence[Path], target: Path) -> Merged:
     """Copy the runs of ``parts`` (suite folders) into the suite folder ``target``, which may exist.
 
     Raises:
-        ConfigurationError: a part is no suite, two were not made alike, or two hold different results of one run.
+        ConfigurationError: a part is no suite, two were not made alike, reached a model in different ways, or
+            hold different results of one run.
     """
     identities = [(path, _identity(path)) for path in parts]
     if (target / IDENTITY_FILE).exists():
@@ -52,11 +59,14 @@ def merge(parts: Sequence[Path], target: Path) -> Merged:
     for path, other in others:
         for field, one, two in differences(record["identity"], other["identity"]):
             raise ConfigurationError(f"{path}: {field} is {two}, but {one} in {first}")
+    models = sorted({model for _, other in identities for model in other["models"]})
+    own_models = join_models((target, *parts), models)
     chosen, present = _choose(parts, target)
     divisions = _divisions(parts, target)
 
     target.mkdir(parents=True, exist_ok=True)
-    models = sorted({model for _, other in identities for model in other["models"]})
+    # Before any run is here that was asked there.
+    register_joined(own_models, target)
     forced = [entry for _, other in identities for entry in other["forced"]]
     write_json(target / IDENTITY_FILE, {**record, "models": models, "forced": forced})
     for name, source in divisions.items():
@@ -74,7 +84,7 @@ def merge(parts: Sequence[Path], target: Path) -> Merged:
 
     gaps = find_gaps(target)
     mark(target, gaps)
-    return Merged(sorted(chosen), sorted(present), gaps.missing)
+    return Merged(sorted(chosen), sorted(present), gaps.missing, files_left(parts, target))
 
 
 def _identity(suite: Path) -> dict[str, Any]:

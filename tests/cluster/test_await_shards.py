@@ -15,6 +15,7 @@ import pytest
 from helm_repro.inside.commands import await_shards as module
 from helm_repro.inside.commands.await_shards import await_shards
 from helm_repro.inside.inputs.settings import Settings
+from helm_repro.inside.suite.journal import Journal
 from tests.cluster.test_merge import _suite
 
 _LONG_AGO = time.time() - 10_000
@@ -31,6 +32,16 @@ def test_it_waits_until_every_shard_has_begun_and_nothing_is_missing(tmp_path: P
         lambda: [_suite_run(suite, name) for name in ("y", "z")],
     )
     assert seen == 5
+
+
+def test_one_shard_is_awaited_until_its_plan_is_complete(tmp_path: Path) -> None:
+    suite = _suite(tmp_path / "suite", ["x"])
+    (suite / "division-of-2-abc.json").unlink()
+    (suite / "suite.lock").touch()
+    Journal(suite).write("plan", runs=["x", "y"], models=["a/b"], whole=True)
+    assert module._waiting_for(suite, 1, time.time(), 600).startswith("1 of 2 planned runs are missing")
+    _suite_run(suite, "y")
+    assert module._waiting_for(suite, 1, time.time(), 600) == ""
 
 
 def test_shards_that_died_are_not_awaited_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

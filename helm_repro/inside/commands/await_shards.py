@@ -26,7 +26,7 @@ from helm_repro.inside.exit_codes import ExitCode
 from helm_repro.inside.inputs.settings import Settings
 from helm_repro.inside.inputs.shard import Shard, read_shard
 from helm_repro.inside.log import say
-from helm_repro.inside.suite.sharding import division
+from helm_repro.inside.suite.gaps import find_gaps
 
 # Longer than Kubernetes ever waits before it starts a failed pod again (6 minutes):
 # https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-backoff-failure-policy
@@ -77,10 +77,10 @@ def _waiting_for(suite_path: Path, count: int, started: float, quiet_seconds: fl
     if any(path.stat().st_size for path in begun):
         return f"shards of {count} are at work"
     # Reading all results is dear, hence only when nobody works on them.
-    found = division(suite_path)
-    if found.runs and not found.missing:
+    gaps = find_gaps(suite_path)
+    if gaps.planned and not gaps.missing:
         return ""
-    return f"{len(found.missing)} of {len(found.runs)} planned runs are missing; a shard may be started again"
+    return f"{len(gaps.missing)} of {len(gaps.planned)} planned runs are missing; a shard may be started again"
 
 
 def _last_sign(suite_path: Path, locks: Sequence[Path]) -> float:

@@ -34,6 +34,7 @@ DEPLOYMENTS = "model_deployments.yaml"
 METADATA = "model_metadata.yaml"
 TOKENIZERS = "tokenizer_configs.yaml"
 RECORD = "models.json"
+FILES = (DEPLOYMENTS, METADATA, TOKENIZERS)
 _LINKED = ("cache", "credentials.conf", "runner_config.yaml")
 
 
@@ -126,8 +127,7 @@ def register(models: Sequence[Model], local_path: Path, suite: str, suite_path: 
     """
     own = local_path / "suites" / suite
     users = {file: read_entries(local_path / file) for file in _KINDS}
-    # Which judges are replaced is said anew each time (JUDGE_OVERRIDES) and never remembered.
-    record = {name: entry for name, entry in registered(local_path, suite).items() if not _is_judge(entry)}
+    record = registered_models(local_path, suite)
     for model in models:
         _refuse_other_source(model, suite_path)
         record[model.name] = {**dataclasses.asdict(model)}
@@ -154,6 +154,11 @@ def registered(local_path: Path, suite: str) -> dict[str, dict[str, Any]]:
     except (OSError, ValueError):
         return {}
     return record
+
+
+def registered_models(local_path: Path, suite: str) -> dict[str, dict[str, Any]]:
+    """The same without judges: which are replaced is said anew each time (JUDGE_OVERRIDES) and never remembered."""
+    return {name: entry for name, entry in registered(local_path, suite).items() if not _is_judge(entry)}
 
 
 def has_judges(local_path: Path, suite: str) -> bool:
@@ -284,21 +289,28 @@ def _in_words(expected: type | tuple[type, ...]) -> str:
     )
 
 
-def _refuse_other_source(model: Model, suite_path: Path) -> None:
-    """A suite's finished runs of a model must all come from the same place."""
+def other_deployment(model: Model, suite_path: Path) -> Optional[str]:
+    """The deployment by which the suite holds runs of the model, if that is another one; ``None`` if there is none."""
     for path in suite_path.glob("*/run_spec.json"):
         try:
             adapter = json.loads(path.read_bytes())["adapter_spec"]
         except (OSError, ValueError, KeyError):
             continue
-        deployment = model.deployment.get("name", model.name)
-        if adapter.get("model") == model.name and adapter.get("model_deployment") != deployment:
-            raise VariableError(
-                str(model.facts["variable"]),
-                model.facts["source"],
-                f"suite {suite_path.name} already holds runs of {model.name} by {adapter.get('model_deployment')}, "
-                f"this is {deployment}; choose another SUITE_NAME",
-            )
+        found = adapter.get("model_deployment")
+        if adapter.get("model") == model.name and found != model.deployment.get("name", model.name):
+            return str(found)
+    return None
+
+
+def _refuse_other_source(model: Model, suite_path: Path) -> None:
+    """A suite's finished runs of a model must all come from the same place."""
+    if found := other_deployment(model, suite_path):
+        raise VariableError(
+            str(model.facts["variable"]),
+            model.facts["source"],
+            f"suite {suite_path.name} already holds runs of {model.name} by {found}, "
+            f"this is {model.deployment.get('name', model.name)}; choose another SUITE_NAME",
+        )
 
 
 def _builtin_text(file: str) -> str:

@@ -105,7 +105,7 @@ class Division:
 
     def shard_of(self, name: str, count: int) -> int:
         """The shard of ``count`` that has the run; the rule without agreement if no division names it."""
-        index = self.runs[name].get(count)
+        index = self.runs.get(name, {}).get(count)
         return zlib.crc32(name.encode()) % count if index is None else index
 
 
