@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -30,7 +31,8 @@ def command(suite: str, output: Path) -> None:
     if not shards and (submission.suite_path / "schema.json").exists():
         click.echo(f"{suite}: nothing is missing")
         return
-    secrets = secrets_again(submission, gather_variables((), ()))
+    # A variable that was given with -e may be one that nothing else takes from the environment.
+    secrets = secrets_again(submission, {**os.environ, **gather_variables((), ())})
     # Every shard finished but nothing is summarized: one shard has nothing to do and ends at once.
     submission = submission.with_jobs(cluster.submit(submission, secrets, shards or [0]))
     submission.write()

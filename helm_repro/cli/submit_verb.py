@@ -55,7 +55,9 @@ def command(
     """
     catalogue = load_catalogue()
     board = chosen_board(catalogue, leaderboard, gpu)
-    variables, secrets = split_secrets(clusters.variables_there(engine, gather_variables(models, assignments)))
+    data = board.data_variables
+    given = clusters.variables_there(engine, gather_variables(models, assignments, board), data)
+    variables, secrets = split_secrets(given, data)
     suite = variables.setdefault("SUITE_NAME", _DEFAULT_SUITE)
     for name in ("STAGES", "SHARD_INDEX", "SHARD_COUNT"):
         variables.pop(name, None)

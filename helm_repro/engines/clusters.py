@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from helm_repro.catalogue import Catalogue
 from helm_repro.engines.kubernetes_paths import refuse_host_paths
-from helm_repro.engines.submission import (
-    SUMMARIZE,
-    Cluster,
-    Submission,
-    read_submission,
-    record_path,
-    with_absolute_paths,
-)
+from helm_repro.engines.paths import with_absolute_paths
+from helm_repro.engines.submission import SUMMARIZE, Cluster, Submission, read_submission, record_path
 from helm_repro.errors import ConfigurationError, EngineError
 from helm_repro.inside.inputs.shard import Shard
 from helm_repro.inside.suite.shard_receipts import FILE_NAME, read_receipt
@@ -52,16 +46,19 @@ def as_text(submission: Submission) -> str:
     return as_yaml(submission)
 
 
-def variables_there(engine: str, variables: Mapping[str, str]) -> dict[str, str]:
+def variables_there(engine: str, variables: Mapping[str, str], data_variables: Collection[str] = ()) -> dict[str, str]:
     """The variables as they mean the same where the tasks run.
+
+    Args:
+        data_variables: the leaderboard's, which name folders.
 
     Raises:
         ConfigurationError: one names a file that is not there.
     """
     if engine == "kubernetes":
-        refuse_host_paths(variables)
+        refuse_host_paths(variables, data_variables)
         return dict(variables)
-    return with_absolute_paths(variables)
+    return with_absolute_paths(variables, data_variables)
 
 
 def refuse_if_submitted(output: Path, suite: str, catalogue: Catalogue) -> None:

@@ -8,7 +8,7 @@ import os
 import re
 import signal
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -18,17 +18,19 @@ from docker.types import DeviceRequest
 
 from helm_repro.catalogue import Catalogue, Leaderboard
 from helm_repro.catalogue.render import inputs_sha256
+from helm_repro.engines.paths import in_container
 from helm_repro.engines.request import RunRequest, Write
 from helm_repro.errors import EngineError
 from helm_repro.images import bake
 from helm_repro.images.definition import Options
+from helm_repro.network import network_variables
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
 
 INPUTS_LABEL = "io.github.helm-repro.inputs"
-_PATH_VARIABLES = ("RUN_ENTRIES_CONF_PATH", "SCHEMA_PATH", "LOCAL_MODEL_PATH", "GOOGLE_APPLICATION_CREDENTIALS")
-_NAME_OR_PATH = ("MODEL_TOKENIZER",)
+# A model server on this machine is http://host.docker.internal:PORT from inside.
+_THIS_MACHINE = "host.docker.internal"
 # HELM's stages get a few seconds to end; Docker's own default is 10.
 _STOP_SECONDS = 8
 # What Docker says, in its several versions, where NVIDIA's container toolkit or the driver is not installed.
@@ -43,7 +45,7 @@ class DockerEngine:
     def __init__(self) -> None:
         try:
             self._client = docker.from_env()
-            self._client.ping()
+            self._user = _user(self._client.info())
         except DockerException as error:
             raise EngineError(f"docker: no engine answers ({' '.join(str(error).split())[:200]})") from error
 
@@ -60,10 +62,9 @@ class DockerEngine:
     def run(self, request: RunRequest, write: Write, write_error: Optional[Write] = None) -> int:
         """Run a container that is removed afterwards, whatever happens."""
         request.make_output()
-        paths = [*_PATH_VARIABLES, *request.leaderboard.data_variables]
-        # A folder only if it is an absolute path; anything else is a name, whatever lies in this directory.
-        paths += [name for name in _NAME_OR_PATH if request.variables.get(name, "").startswith("/")]
-        variables, mounts = _with_mounted_paths(_with_organizations_conf(request), paths)
+        given = _with_organizations_conf(request)
+        given = {**network_variables(given, direct=_THIS_MACHINE), **given}
+        variables, binds = in_container(given, request.leaderboard.data_variables, request.output)
         ports = {}
         if request.publish:
             variables |= {"PORT": "8000", "SERVER_HOST": "0.0.0.0"}
@@ -72,10 +73,12 @@ class DockerEngine:
             "image": image_name(request.leaderboard),
             "command": list(request.words),
             "environment": {**variables, "DATA_DIR": "/data"},
-            "volumes": {str(request.output.absolute()): {"bind": "/data", "mode": "rw"}, **mounts},
-            # A model server on this machine is http://host.docker.internal:PORT from inside.
-            "extra_hosts": {"host.docker.internal": "host-gateway"},
-            "user": f"{os.getuid()}:{os.getgid()}",
+            "volumes": {
+                outside: {"bind": inside, "mode": "rw" if inside == "/data" else "ro"}
+                for outside, inside in binds.items()
+            },
+            "extra_hosts": {_THIS_MACHINE: "host-gateway"},
+            "user": self._user,
             "ports": ports,
             "labels": {"helm-repro.leaderboard": request.leaderboard.id},
         }
@@ -112,6 +115,22 @@ class DockerEngine:
             container.remove(force=True)
 
 
+def _user(engine: Mapping[str, Any]) -> str:
+    """Who writes results, so that they belong to the calling user.
+
+    Raises:
+        EngineError: the engine gives containers other ids than this machine's.
+    """
+    kinds = {option.partition(",")[0] for option in engine.get("SecurityOptions") or ()}
+    if "name=userns" in kinds:
+        raise EngineError(
+            "docker: with userns-remap containers have ids of their own, which cannot write the output folder; use "
+            "--engine local, rootless Docker, or an engine without userns-remap"
+        )
+    # There the container's root is the user who started the engine, and any other id one that owns nothing.
+    return "0:0" if "name=rootless" in kinds else f"{os.getuid()}:{os.getgid()}"
+
+
 def _failed(failure: DockerException) -> EngineError:
     return EngineError(f"docker: {' '.join(str(failure).split())[:400]}")
 
@@ -140,19 +159,6 @@ def _with_organizations_conf(request: RunRequest) -> Mapping[str, str]:
     return (
         {**request.variables, "RUN_ENTRIES_CONF_PATH": name} if chosen and Path(name).is_file() else request.variables
     )
-
-
-def _with_mounted_paths(
-    given: Mapping[str, str], names: Iterable[str]
-) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-    """Mount what path variables name on this machine, and name it by its place in the container."""
-    variables, mounts = dict(given), {}
-    for name in names:
-        path = Path(given.get(name, "")).absolute()
-        if given.get(name) and path.exists():
-            variables[name] = f"/inputs/{name.lower()}/{path.name}"
-            mounts[str(path)] = {"bind": variables[name], "mode": "ro"}
-    return variables, mounts
 
 
 def image_name(leaderboard: Leaderboard) -> str:

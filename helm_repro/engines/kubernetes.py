@@ -8,7 +8,9 @@ never written into an object: they must be keys of a Secret in the cluster, name
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import json
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,7 +24,7 @@ from helm_repro.engines.submission import SUMMARIZE, Submission
 from helm_repro.errors import ConfigurationError, EngineError
 
 _SECONDS_TO_CANCEL = 180
-_GONE, _EXISTS = 404, 409
+_WAITS, _GONE, _EXISTS = 400, 404, 409
 
 
 class KubernetesEngine:
@@ -110,12 +112,27 @@ class KubernetesEngine:
             time.sleep(1)
 
     def logs(self, submission: Submission, part: str) -> Iterator[str]:
-        """Lines of the newest pod of a shard, or of the one that summarizes."""
+        """Lines of the newest pod of a shard, or of the one that summarizes; what it waits for if it has none."""
         pods = [pod for pod in self._pods(submission) if _part_of(pod) == part]
         if pods:
             newest = max(pods, key=lambda pod: pod.metadata.creation_timestamp)
-            text: str = self._core.read_namespaced_pod_log(newest.metadata.name, namespace_of(submission))
-            yield from text.splitlines()
+            yield from self._log(newest, namespace_of(submission))
+
+    def _log(self, pod: Any, namespace: str) -> list[str]:
+        before = [container.name for container in pod.spec.init_containers or ()]
+        said = ""
+        # Last first: while a container waits for the ones before it, their log says why.
+        for container in (pod.spec.containers[0].name, *reversed(before)):
+            try:
+                text: str = self._core.read_namespaced_pod_log(pod.metadata.name, namespace, container=container)
+            except self._errors as error:
+                if getattr(error, "status", None) not in (_WAITS, _GONE):
+                    raise _one_line(f"log of {pod.metadata.name}", error) from error
+                said = said or _message(error)
+                continue
+            if text or pod.status.phase != "Pending":
+                return text.splitlines()
+        return [f"helm-repro: pod {pod.metadata.name} is {pod.status.phase.lower()}{said and f' ({said})'}"]
 
     def _pods(self, submission: Submission) -> list[Any]:
         selector = f"app.kubernetes.io/instance={job_name(submission.suite)}"
@@ -220,6 +237,13 @@ def job_names(submission: Submission) -> dict[str, str]:
 
 def _one_line(what: str, error: Exception) -> EngineError:
     return EngineError(f"kubernetes: {what}: {' '.join(str(getattr(error, 'reason', error)).split())[:400]}")
+
+
+def _message(error: Exception) -> str:
+    """What the cluster says in words, if it does."""
+    with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
+        return " ".join(str(json.loads(error.body)["message"]).split())[:400]  # type: ignore[attr-defined]
+    return ""
 
 
 def _is_scheduled(submission: Submission) -> bool:

@@ -5,37 +5,23 @@ A path that is not here may be one of the image or of the volume, so it is passe
 
 from __future__ import annotations
 
-import os.path
-from collections.abc import Mapping
-from pathlib import PurePosixPath
+from collections.abc import Collection, Mapping
 
-from helm_repro.engines.submission import PATH_VARIABLES
+from helm_repro.engines.paths import KEY_FILE, is_here, is_in_image, path_variables
 from helm_repro.errors import ConfigurationError
 
-# The volume, what our image holds of its own, and Debian's certificates, which are here and there.
-_IN_POD = ("/data", "/opt/helm", "/opt/helm-repro", "/etc/ssl")
 
+def refuse_host_paths(variables: Mapping[str, str], data_variables: Collection[str] = ()) -> None:
+    """Raise ConfigurationError for a variable that names a file of this machine.
 
-def refuse_host_paths(variables: Mapping[str, str]) -> None:
-    """Raise ConfigurationError for a variable that names a file of this machine."""
+    Args:
+        data_variables: the leaderboard's, which name folders.
+    """
+    # What a pod gets in place of a key's file is in the cluster's Secret, whatever is set here.
+    names = {*path_variables(variables, data_variables)} - {KEY_FILE}
     for name, value in variables.items():
-        if _names_a_file(name, value) and _is_only_here(value):
+        if (name in names or name.endswith("_FILE")) and is_here(value) and not is_in_image(value):
             raise ConfigurationError(
                 f"{name}={value}: is a path of this machine, which pods do not see; put it on the volume and give its "
                 "path there (below /data), or into an image (`helm-repro new` for entries and a schema)"
             )
-
-
-def _names_a_file(name: str, value: str) -> bool:
-    # A tokenizer is a folder only if it looks like one (inside/deployments/endpoint.py); "org/name" is a repository.
-    return (
-        name in PATH_VARIABLES
-        or name.endswith("_FILE")
-        or (name == "MODEL_TOKENIZER" and PurePosixPath(value).is_absolute())
-    )
-
-
-def _is_only_here(value: str) -> bool:
-    # Path.exists raises where a folder may not be searched.
-    path = PurePosixPath(os.path.normpath(value))
-    return os.path.exists(value) and not any(path.is_relative_to(place) for place in _IN_POD)  # noqa: PTH110

@@ -27,12 +27,13 @@ from pathlib import Path
 
 from helm_repro.catalogue import Catalogue, Leaderboard
 from helm_repro.engines.local import LocalEngine, environment_python, rendered_board
-from helm_repro.engines.submission import PATH_VARIABLES, SUMMARIZE, Submission
+from helm_repro.engines.paths import in_container, is_here, is_in_image
+from helm_repro.engines.submission import SUMMARIZE, Submission
 from helm_repro.errors import EngineError
+from helm_repro.network import network_variables
 
 # What a job needs of the submitting shell's environment besides the variables.
 _ORDINARY = ("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "TMPDIR", "USER", "XDG_CACHE_HOME")
-_NETWORK = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE")
 _SECONDS_TO_STOP = 60
 _SECONDS_TO_CANCEL = 120
 
@@ -59,15 +60,13 @@ class SlurmEngine:
         array = f"--array={','.join(map(str, shards))}"
         log = str(submission.folder).replace("%", "%%")
         variables = {**submission.variables, **secrets}
-        script = self._script(submission, "run")
         # Another number of GPUs is one of the user's options, which come later and so win.
         gpu = ("--gres=gpu:1",) if submission.gpu else ()
-        run = self._sbatch(submission, script, variables, (array, f"--output={log}/run-%A_%a.log", *gpu))
-        script = self._script(submission, SUMMARIZE)
+        run = self._sbatch(submission, "run", variables, (array, f"--output={log}/run-%A_%a.log", *gpu))
         # afterany: a suite with failed runs is summarised as well, and marked.
         after = (f"--dependency=afterany:{run}", f"--output={log}/{SUMMARIZE}-%j.log")
         try:
-            return {"run": run, SUMMARIZE: self._sbatch(submission, script, submission.variables, after)}
+            return {"run": run, SUMMARIZE: self._sbatch(submission, SUMMARIZE, submission.variables, after)}
         except EngineError:
             _slurm("scancel", run)
             raise
@@ -117,16 +116,23 @@ class SlurmEngine:
                 yield from path.read_text(encoding="utf-8", errors="replace").splitlines()
                 return
 
-    def _script(self, submission: Submission, stage: str) -> Path:
+    def _script(self, submission: Submission, stage: str, variables: Mapping[str, str]) -> Path:
         """Write the script of a job: which shard, which folders, one command."""
         exports = {"DATA_DIR": "/data" if submission.image else str(submission.output)}
-        if not submission.image:
+        command = [*self._entrypoint(submission), stage]
+        if submission.image:
+            data = self._leaderboard.data_variables
+            # Apptainer and Enroot, outside the container, read certificates by the same variables.
+            inside, binds = in_container(variables, data, submission.output, _is_on_nodes, keep=True)
+            # Only paths below /data or /inputs; any other value stays in the job's environment, as it may be a secret.
+            exports |= {name: value for name, value in inside.items() if value != variables[name]}
+            command = _in_image(submission, command, binds)
+        else:
             LocalEngine().prepare(self._catalogue, self._leaderboard)
             exports["HELM_REPRO_BOARD"] = str(rendered_board(self._catalogue, self._leaderboard))
         lines = [f"export {name}={shlex.quote(value)}" for name, value in exports.items()]
         if stage == "run":
             lines.append(f'export SHARD_INDEX="$SLURM_ARRAY_TASK_ID" SHARD_COUNT={submission.shards}')
-        command = self._command(submission, [*self._entrypoint(submission), stage])
         path = submission.folder / f"{stage}.sh"
         # exec: a signal for the batch script is one for the entrypoint.
         path.write_text("\n".join(["#!/bin/sh", "set -eu", *lines, f"exec {shlex.join(command)}", ""]))
@@ -138,31 +144,10 @@ class SlurmEngine:
         python = environment_python(self._catalogue, self._leaderboard)
         return [str(python), "-u", str(self._catalogue.root / "entrypoint.py")]
 
-    def _command(self, submission: Submission, command: list[str]) -> list[str]:
-        if submission.image is None:
-            return command
-        inputs = [
-            f"{path}:{path}:ro"
-            for name, path in submission.variables.items()
-            if name in PATH_VARIABLES and path[0] == "/"
-        ]
-        mounts = ",".join([f"{submission.output}:/data", *inputs])
-        if has_pyxis():
-            # https://github.com/NVIDIA/pyxis#usage
-            return ["srun", f"--container-image={submission.image}", f"--container-mounts={mounts}", *command]
-        for program in ("apptainer", "singularity"):
-            if shutil.which(program):
-                # https://apptainer.org/docs/user/main/bind_paths_and_mounts.html; the environment passes through.
-                # Pyxis gives a container the job's GPUs by itself: https://apptainer.org/docs/user/main/gpu.html
-                drivers = ["--nv"] if submission.gpu else []
-                return [program, "exec", *drivers, "--bind", mounts, submission.image, *command]
-        raise EngineError("slurm: neither Pyxis nor Apptainer here; without --image the local environment is used")
-
-    def _sbatch(
-        self, submission: Submission, script: Path, variables: Mapping[str, str], options: Sequence[str]
-    ) -> str:
-        ordinary = {name: os.environ[name] for name in (*_ORDINARY, *_NETWORK) if name in os.environ}
-        exported = {**ordinary, **variables}
+    def _sbatch(self, submission: Submission, stage: str, variables: Mapping[str, str], options: Sequence[str]) -> str:
+        given = {**network_variables(variables), **variables}
+        script = self._script(submission, stage, given)
+        exported = {**{name: os.environ[name] for name in _ORDINARY if name in os.environ}, **given}
         return _slurm(
             "sbatch",
             "--parsable",
@@ -175,6 +160,28 @@ class SlurmEngine:
             str(script),
             environment={**os.environ, **exported},
         ).partition(";")[0].strip()  # fmt: skip
+
+
+def _in_image(submission: Submission, command: list[str], binds: Mapping[str, str]) -> list[str]:
+    """The command in the submission's image, by what there is to run it."""
+    image = str(submission.image)
+    mounts = ",".join(f"{outside}:{inside}" + ("" if inside == "/data" else ":ro") for outside, inside in binds.items())
+    if has_pyxis():
+        # https://github.com/NVIDIA/pyxis#usage
+        # Without --export srun follows sbatch's list of names, which lacks what the script itself exports.
+        return ["srun", "--export=ALL", f"--container-image={image}", f"--container-mounts={mounts}", *command]
+    for program in ("apptainer", "singularity"):
+        if shutil.which(program):
+            # https://apptainer.org/docs/user/main/bind_paths_and_mounts.html; the environment passes through.
+            # Pyxis gives a container the job's GPUs by itself: https://apptainer.org/docs/user/main/gpu.html
+            drivers = ["--nv"] if submission.gpu else []
+            return [program, "exec", *drivers, "--bind", mounts, image, *command]
+    raise EngineError("slurm: neither Pyxis nor Apptainer here; without --image the local environment is used")
+
+
+def _is_on_nodes(path: str) -> bool:
+    """Whether to look for a path on the nodes: their own disks hold what is not here, and is not the image's."""
+    return is_here(path) or (path.startswith("/") and not is_in_image(path))
 
 
 def has_pyxis() -> bool:

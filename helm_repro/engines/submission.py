@@ -10,18 +10,17 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional, Protocol
 
 from helm_repro.errors import ConfigurationError
 from helm_repro.inside.system.files import write_json
 from helm_repro.inside.variables import BY_NAME
+from helm_repro.network import CERTIFICATES
 
 SCHEMA_VERSION = 1
 SUMMARIZE = "summarize"
-# Variables that name files; a task may start in another folder than the one that was submitted from.
-PATH_VARIABLES = ("RUN_ENTRIES_CONF_PATH", "SCHEMA_PATH", "LOCAL_MODEL_PATH")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,18 +117,20 @@ def read_submission(output: Path, suite: str) -> Submission:
         raise ConfigurationError(f"{path}: no record of a submitted suite ({error})") from error
 
 
-def with_absolute_paths(variables: Mapping[str, str]) -> dict[str, str]:
-    """Files that are here become absolute paths; other names are files of the leaderboard."""
-    made = dict(variables)
-    for name in PATH_VARIABLES:
-        if made.get(name) and Path(made[name]).exists():
-            made[name] = str(Path(made[name]).absolute())
-    return made
+def split_secrets(
+    variables: Mapping[str, str], data_variables: Collection[str] = ()
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Variables that may be recorded and variables that may not: all that we do not know to be harmless.
 
-
-def split_secrets(variables: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Variables that may be recorded and variables that may not: all that we do not know to be harmless."""
-    open_ = {n: v for n, v in variables.items() if (n in BY_NAME and not BY_NAME[n].secret) or n.endswith("_FILE")}
+    Args:
+        data_variables: the leaderboard's, which name folders.
+    """
+    paths = {*CERTIFICATES, *data_variables}
+    open_ = {
+        name: value
+        for name, value in variables.items()
+        if (name in BY_NAME and not BY_NAME[name].secret) or name.endswith("_FILE") or name in paths
+    }
     return open_, {name: value for name, value in variables.items() if name not in open_}
 
 

@@ -14,11 +14,11 @@ from helm_repro.catalogue.render import write_board
 from helm_repro.errors import EngineError
 from helm_repro.images.base_image import BASE_IMAGE_PYTHON, BASE_IMAGE_TAG
 from helm_repro.images.definition import BOARDS, Options, base_image, boards_of, definition, image_name
+from helm_repro.network import PROXIES
 
 # Docker takes these arguments in every build and keeps them out of the image and its history:
 # https://docs.docker.com/build/building/variables/#pre-defined-build-arguments
-_FROM_ENVIRONMENT = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY")
-_PASSED_ON = (*_FROM_ENVIRONMENT, *(name.lower() for name in _FROM_ENVIRONMENT), "SOURCE_DATE_EPOCH")
+_PASSED_ON = (*PROXIES, "SOURCE_DATE_EPOCH")
 
 
 def build(

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from helm_repro.engines.clusters import unfinished_shards
-from helm_repro.engines.submission import Submission, with_absolute_paths
+from helm_repro.engines.paths import with_absolute_paths
+from helm_repro.engines.submission import Submission
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from helm_repro.errors import EngineError, HelmReproError
 from helm_repro.inside.commands.await_shards import SUBMITTED_VARIABLE
 from helm_repro.inside.exit_codes import ExitCode
 from helm_repro.inside.variables import BY_NAME
-from tests.cluster.fake_kubernetes import FakeKubernetes, fake_kubernetes
+from tests.cluster.fake_kubernetes import FakeKubernetes, fake_kubernetes, use
 
 _SECRET = "sk-a-secret-that-nobody-may-see"
 _COMMON = ("submit", "smoke", "--engine", "kubernetes", "--image", "registry.example/helm-repro:smoke")
@@ -206,14 +206,8 @@ def test_kubectl_accepts_the_objects(tmp_path: Path) -> None:
 @pytest.fixture
 def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeKubernetes]:
     with fake_kubernetes(tmp_path) as made:
-        _use(made, monkeypatch)
+        use(made, monkeypatch)
         yield made
-
-
-def _use(cluster: FakeKubernetes, monkeypatch: pytest.MonkeyPatch) -> None:
-    # The client reads KUBECONFIG once, when it is imported.
-    for module in ("kubernetes.config", "kubernetes.config.kube_config"):
-        monkeypatch.setattr(f"{module}.KUBE_CONFIG_DEFAULT_LOCATION", str(cluster.kubeconfig))
 
 
 def test_the_client_applies_resumes_and_deletes(cluster: FakeKubernetes, tmp_path: Path) -> None:
@@ -331,18 +325,37 @@ def test_options_of_another_engine_s_submission_are_not_read(
 
 def test_a_cluster_that_does_not_answer_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with fake_kubernetes(tmp_path) as gone:
-        _use(gone, monkeypatch)
+        use(gone, monkeypatch)
     with pytest.raises(EngineError, match=r"^kubernetes: Job helm-repro-my-suite-run: .*Connection refused.*$"):
         _helm_repro(*_SUBMIT, "--output", str(tmp_path))
 
 
-@pytest.mark.parametrize("name", ["RUN_ENTRIES_CONF_PATH", "SCHEMA_PATH", "LOCAL_MODEL_PATH", "MY_KEY_FILE"])
+@pytest.mark.parametrize(
+    "name", ["RUN_ENTRIES_CONF_PATH", "SCHEMA_PATH", "LOCAL_MODEL_PATH", "MY_KEY_FILE", "REQUESTS_CA_BUNDLE"]
+)
 def test_paths_of_this_machine_are_refused(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "mine").write_text("")
     monkeypatch.chdir(tmp_path)
     for value in ("mine", str(tmp_path / "mine")):
         with pytest.raises(HelmReproError, match=rf"^{name}={value}: is a path of this machine.*/data.*helm-repro new"):
             _dry_run("-e", f"{name}={value}")
+
+
+def test_gated_data_is_on_the_volume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gated = ("submit", "medhelm-gated", *_SUBMIT[2:], "--dry-run")
+    monkeypatch.setenv("EHRSHOT_PATH", "/data/ehrshot")
+    run = list(yaml.safe_load_all(_helm_repro(*gated)))[1]
+    (container,) = run["spec"]["template"]["spec"]["containers"]
+    assert {"name": "EHRSHOT_PATH", "value": "/data/ehrshot"} in container["env"]
+    monkeypatch.setenv("EHRSHOT_PATH", str(tmp_path))
+    with pytest.raises(HelmReproError, match=r"^EHRSHOT_PATH=.*: is a path of this machine"):
+        _helm_repro(*gated)
+
+
+def test_the_file_of_a_key_is_the_cluster_s_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "key.json").touch()
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "key.json"))
+    assert str(tmp_path) not in _helm_repro(*_SUBMIT, "--dry-run")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from helm_repro.cli.main import verbs
 from helm_repro.errors import HelmReproError
 from helm_repro.inside.variables import BY_NAME
+from helm_repro.network import CERTIFICATES, PROXIES
 
 _SECRET = "sk-a-secret-that-nobody-may-see"
 _RECORD = """#!/usr/bin/env python3
@@ -45,7 +46,7 @@ class _Programs:
 
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _Programs:
-    for name in BY_NAME:
+    for name in (*BY_NAME, *PROXIES, *CERTIFICATES):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("RECORD", "")
     monkeypatch.setenv("OPENAI_API_KEY", _SECRET)
@@ -62,9 +63,20 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _Programs:
 
 
 def _submit(tmp_path: Path, *arguments: str) -> str:
-    done = CliRunner().invoke(verbs, [*_SUBMIT, "--output", str(tmp_path / "out"), *arguments], catch_exceptions=False)
+    return _helm_repro(*_SUBMIT, "--output", str(tmp_path / "out"), *arguments)
+
+
+def _helm_repro(*arguments: str) -> str:
+    done = CliRunner().invoke(verbs, arguments, catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return done.output
+
+
+def _mounts(programs: _Programs) -> list[str]:
+    """What is mounted into a shard's container beside the output folder."""
+    subprocess.run(["sh", programs.calls("sbatch")[0]["argv"][-1]], env={**os.environ, "SLURM_ARRAY_TASK_ID": "0"})
+    words = programs.calls("apptainer")[-1]["argv"]
+    return list(words[words.index("--bind") + 1].split(",")[1:])
 
 
 def test_apptainer_runs_a_shard_with_its_variables(programs: _Programs, tmp_path: Path) -> None:
@@ -96,7 +108,8 @@ def test_pyxis_is_preferred(programs: _Programs, tmp_path: Path) -> None:
     programs.add("srun", "      --container-image=[USER@][REGISTRY#]IMAGE[:TAG]|PATH")
     _submit(tmp_path)
     script = (tmp_path / "out/jobs/my-suite/run.sh").read_text()
-    assert f"exec srun --container-image=/images/smoke.sif --container-mounts={tmp_path}/out:/data /opt/helm" in script
+    container = f"--container-image=/images/smoke.sif --container-mounts={tmp_path}/out:/data"
+    assert f"exec srun --export=ALL {container} /opt/helm" in script
 
 
 def test_a_gpu_is_for_the_shards(programs: _Programs, tmp_path: Path) -> None:
@@ -131,6 +144,58 @@ def test_resume_needs_the_secrets_again(programs: _Programs, tmp_path: Path, mon
     monkeypatch.delenv("OPENAI_API_KEY")
     with pytest.raises(HelmReproError, match="OPENAI_API_KEY: must be set again"):
         CliRunner().invoke(verbs, ["resume", "--output", str(tmp_path / "out")], catch_exceptions=False)
+
+
+def test_resume_takes_what_was_given_for_submit_from_the_environment(
+    programs: _Programs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs.add("apptainer")
+    _submit(tmp_path, "-e", "HF_HOME=/shared/hf")
+    with pytest.raises(HelmReproError, match="HF_HOME: must be set again"):
+        _helm_repro("resume", "--output", str(tmp_path / "out"))
+    monkeypatch.setenv("HF_HOME", "/shared/hf")
+    assert "submitted my-suite again" in _helm_repro("resume", "--output", str(tmp_path / "out"))
+    assert programs.calls("sbatch")[2]["env"]["HF_HOME"] == "/shared/hf"
+
+
+def test_jobs_reach_the_network_as_this_machine_does(
+    programs: _Programs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs.add("apptainer")
+    (tmp_path / "ca.pem").touch()
+    proxy = "http://me:planted-password@proxy.example:3128"
+    for name, value in (("https_proxy", proxy), ("ALL_PROXY", proxy), ("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))):
+        monkeypatch.setenv(name, value)
+    _submit(tmp_path)
+    for call in programs.calls("sbatch"):
+        (names,) = (word.removeprefix("--export=") for word in call["argv"] if word.startswith("--export="))
+        assert {"https_proxy", "ALL_PROXY", *CERTIFICATES} <= set(names.split(","))
+        assert call["env"]["https_proxy"] == proxy
+        assert {call["env"][name] for name in CERTIFICATES} == {str(tmp_path / "ca.pem")}
+        assert not any("planted-password" in word for word in call["argv"])
+    assert _mounts(programs) == [f"{tmp_path}/ca.pem:{tmp_path}/ca.pem:ro"]
+    texts = [path.read_text() for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert texts
+    assert not any("planted-password" in text for text in texts)
+
+
+def test_what_variables_name_is_mounted(programs: _Programs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    programs.add("apptainer")
+    for name in ("ehrshot", "tokenizer", "google"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EHRSHOT_PATH", "ehrshot")
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "google")
+    given = ("--image", "/images/gated.sif", "--model", "a/b", "-e", f"MODEL_TOKENIZER={tmp_path}/tokenizer")
+    _helm_repro("submit", "medhelm-gated", "--engine", "slurm", *given, "-e", "MEDALIGN_PATH=/data/there",
+                "-e", "LOCAL_MODEL_PATH=/scratch/of/the/nodes", "--output", str(tmp_path / "out"))  # fmt: skip
+    record = json.loads((tmp_path / "out/jobs/my-suite.json").read_bytes())
+    assert record["variables"]["EHRSHOT_PATH"] == f"{tmp_path}/ehrshot"
+    assert record["secrets"] == ["GOOGLE_APPLICATION_CREDENTIALS", "OPENAI_API_KEY"]
+    for call in programs.calls("sbatch"):
+        assert call["env"]["EHRSHOT_PATH"] == f"{tmp_path}/ehrshot"
+    names = [str(tmp_path / name) for name in ("ehrshot", "google", "tokenizer")]
+    assert sorted(_mounts(programs)) == sorted(f"{name}:{name}:ro" for name in (*names, "/scratch/of/the/nodes"))
 
 
 def test_sbatch_s_refusal_is_one_line(programs: _Programs, tmp_path: Path) -> None:

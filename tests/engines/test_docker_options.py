@@ -15,19 +15,23 @@ from helm_repro.catalogue import Catalogue, Leaderboard
 from helm_repro.engines.docker_engine import DockerEngine
 from helm_repro.engines.request import RunRequest
 from helm_repro.errors import EngineError
+from helm_repro.network import CERTIFICATES, PROXIES
+
+_PROXY = "http://me:planted-password@proxy.example:3128"
 
 
 class _Docker:
     """A client whose containers cannot start with a GPU, for the given reason."""
 
-    def __init__(self, refusal: str | None):
+    def __init__(self, refusal: str | None, *security: str):
         self.containers = self
         self.created: list[dict[str, Any]] = []
         self.removed = 0
         self._refusal = refusal
+        self._security = ["name=seccomp,profile=builtin", *security]
 
-    def ping(self) -> None:
-        pass
+    def info(self) -> dict[str, Any]:
+        return {"SecurityOptions": self._security}
 
     def create(self, **options: Any) -> _Docker:
         self.created.append(options)
@@ -53,6 +57,12 @@ def _run(monkeypatch: pytest.MonkeyPatch, client: _Docker, request: RunRequest) 
     assert DockerEngine().run(request, written.extend) == 0
     assert client.removed == len(client.created)
     return bytes(written)
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*PROXIES, *CERTIFICATES):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
@@ -148,6 +158,43 @@ def test_a_tokenizer_is_mounted_only_if_it_is_a_folder(monkeypatch, catalogue, t
     assert named["environment"]["MODEL_TOKENIZER"] == "my-org/tokenizer"
     assert inside["environment"]["MODEL_TOKENIZER"] == "/data/tokenizer"
     assert len(named["volumes"]) == len(inside["volumes"]) == 1
+
+
+def test_a_container_reaches_the_network_as_this_machine_does(monkeypatch, catalogue, tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").touch()
+    for name, value in (("HTTPS_PROXY", _PROXY), ("no_proxy", "corp.example"), ("SSL_CERT_FILE", "ca.pem")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    client = _Docker(None)
+    for variables in ({}, {"https_proxy": "http://mine", "NO_PROXY": "", "CURL_CA_BUNDLE": "/data/mine.pem"}):
+        request = RunRequest(catalogue, catalogue.leaderboards["smoke"], ("run",), variables, tmp_path / "output")
+        _run(monkeypatch, client, request)
+    inherited, given = (options["environment"] for options in client.created)
+    assert inherited["HTTPS_PROXY"] == _PROXY
+    # A model server on this machine is behind no proxy.
+    assert inherited["no_proxy"] == inherited["NO_PROXY"] == "corp.example,host.docker.internal"
+    (inside,) = {inherited[name] for name in CERTIFICATES}
+    assert client.created[0]["volumes"][str(tmp_path / "ca.pem")] == {"bind": inside, "mode": "ro"}
+    assert (given["https_proxy"], given["NO_PROXY"]) == ("http://mine", "")
+    assert not {"HTTPS_PROXY", "no_proxy"} & given.keys()
+    assert {given[name] for name in CERTIFICATES} == {"/data/mine.pem"}
+    assert len(client.created[1]["volumes"]) == 1
+
+
+def test_root_of_a_rootless_engine_is_the_calling_user(monkeypatch, catalogue, tmp_path: Path) -> None:
+    users = []
+    for security in ((), ("name=rootless",)):
+        client = _Docker(None, *security)
+        _run(monkeypatch, client, RunRequest(catalogue, catalogue.leaderboards["smoke"], ("run",), {}, tmp_path))
+        users.append(client.created[0]["user"])
+    assert users == [f"{os.getuid()}:{os.getgid()}", "0:0"]
+
+
+def test_an_engine_whose_containers_cannot_write_results_is_refused(monkeypatch, catalogue) -> None:
+    monkeypatch.setattr(docker, "from_env", lambda: _Docker(None, "name=userns"))
+    with pytest.raises(EngineError, match=r"^docker: with userns-remap .*use --engine local, rootless") as raised:
+        DockerEngine()
+    assert raised.value.exit_code == 2
 
 
 def test_a_signal_before_the_container_has_started_stops_it(monkeypatch, catalogue, tmp_path: Path) -> None:
