@@ -113,7 +113,8 @@ def _how_to_run(board: Leaderboard, environment: Environment) -> list[str]:
         "or, with the image:",
         "",
         f"    make image LEADERBOARD={board.id}",
-        f"    docker run -e MODELS_TO_RUN={model}{given} \\",
+        "    mkdir -p output",
+        f'    docker run --user "$(id -u):$(id -g)" -e MODELS_TO_RUN={model}{given} \\',
         f'        -v "$PWD/output:/data" helm-repro:{board.id} run summarize',
     ]
 

@@ -32,6 +32,7 @@ from helm_repro.inside.suite import gaps, identity, invocation, sharding
 from helm_repro.inside.suite.state import looks_complete
 from helm_repro.inside.suite.suite_lock import locked
 from helm_repro.inside.system.cpus import usable_cpus
+from helm_repro.inside.variables import BY_NAME
 
 
 def run_stages(settings: Settings, as_json: bool = False, environ: Mapping[str, str] = os.environ) -> ExitCode:
@@ -76,6 +77,9 @@ def prepare(settings: Settings) -> None:
                 raise PermissionError(f"{path} is not writable")
     except OSError as error:
         reason = f"cannot be written to by uid {os.getuid()} ({error})"
+        # In the image: Docker makes a folder that is not there as root, and the image's own user is not the caller.
+        if isinstance(error, PermissionError) and str(settings.data_dir) == BY_NAME["DATA_DIR"].default:
+            reason += '; with docker run, mount a folder of your own and give --user "$(id -u):$(id -g)"'
         raise VariableError("DATA_DIR", settings.data_dir, reason) from error
     # NLTK downloads to $NLTK_DATA only if that is a folder already; the image cannot make one in a mounted /data.
     with contextlib.suppress(OSError):

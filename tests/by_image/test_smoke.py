@@ -112,7 +112,8 @@ def test_the_data_directory_must_be_writable(smoke_image, containers, tmp_path):
         volumes={str(tmp_path): {"bind": "/data", "mode": "ro"}},
     )
     assert code == 2
-    assert "DATA_DIR=/data: cannot be written to by uid 4321" in output
+    (line,) = [line for line in output.splitlines() if "DATA_DIR=/data: cannot be written to by uid 4321" in line]
+    assert '--user "$(id -u):$(id -g)"' in line
 
 
 def test_plan_and_describe_without_network(smoke_image, containers, catalogue):

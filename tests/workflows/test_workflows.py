@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import tarfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,11 @@ def test_the_commands_of_reproduce_run_on_the_local_engine(local_cache: Path, tm
     assert "simple_mcqa" in workflow.summary.read_text()
     assert (workflow.checkout / "output/benchmark_output/runs/smoke-17/receipt.json").exists()
     assert any((workflow.checkout / _step(workflow, "actions/cache/save")["with"]["path"]).iterdir())
+    packed = workflow.checkout / _step(workflow, "actions/upload-artifact")["with"]["path"]
+    with tarfile.open(packed) as archive:
+        names = archive.getnames()
+    assert "benchmark_output/runs/smoke-17/receipt.json" in names
+    assert any(":" in name for name in names)
 
     # Smoke is not published, so all that verify can say of it is that; its arguments are understood.
     verify = workflow.run_step(left["Verify"], check=False)
@@ -137,6 +143,39 @@ def test_what_a_run_has_paid_for_is_saved_however_it_ends(tmp_path: Path) -> Non
     assert save["with"]["key"] == f"${{{{ steps.{restore['id']}.outputs.cache-primary-key }}}}"
     # Nothing runs any more once the job's own time is over.
     assert _run_step(workflow)["timeout-minutes"] < workflow.jobs["reproduce"]["timeout-minutes"]
+
+
+@pytest.mark.parametrize("path", _FILES, ids=lambda path: path.name)
+def test_artifacts_are_files_that_a_step_before_makes(path: Path) -> None:
+    """The action refuses a folder in which any name has a colon, as HELM's runs do: only a file is sure to pass."""
+    for name, job in yaml.safe_load(path.read_text())["jobs"].items():
+        commands = ""
+        for step in job["steps"]:
+            commands += step.get("run", "")
+            if step.get("uses", "").startswith("actions/upload-artifact@"):
+                artifact = step["with"]["path"]
+                assert re.fullmatch(r"[\w-]+(\.[\w-]+)+", artifact), f"{name}: {artifact}"
+                assert re.search(rf"(tar -czf|tee) {re.escape(artifact)}\b", commands), f"{name}: {artifact}"
+
+
+def test_results_are_kept_however_a_run_ends(tmp_path: Path) -> None:
+    workflow = Workflow("reproduce.yml", tmp_path, tmp_path)
+    pack, upload = _named_step(workflow, "Pack"), _step(workflow, "actions/upload-artifact")
+    assert pack["if"] == upload["if"] == "always()"
+    # A run that ended before HELM wrote anything has nothing to keep, and the reason for it is another step's.
+    workflow.run_step(pack)
+    assert not (workflow.checkout / upload["with"]["path"]).exists()
+    run = "benchmark_output/runs/s/mmlu:subject=anatomy,model=a_b/stats.json"
+    (workflow.checkout / "output" / run).parent.mkdir(parents=True)
+    (workflow.checkout / "output" / run).write_text("[]")
+    workflow.run_step(pack)
+    with tarfile.open(workflow.checkout / upload["with"]["path"]) as archive:
+        assert run in archive.getnames()
+
+
+def test_a_job_that_is_started_again_may_upload_its_results(tmp_path: Path) -> None:
+    upload = _step(Workflow("reproduce.yml", tmp_path, tmp_path), "actions/upload-artifact")
+    assert "${{ github.run_attempt }}" in upload["with"]["name"]
 
 
 def test_an_unknown_leaderboard_ends_the_choice(tmp_path: Path) -> None:
@@ -235,6 +274,11 @@ def _publishing() -> Any:
 
 def _step(workflow: Workflow, action: str) -> dict[str, Any]:
     (step,) = (s for s in workflow.jobs["reproduce"]["steps"] if s.get("uses", "").startswith(f"{action}@"))
+    return dict(step)
+
+
+def _named_step(workflow: Workflow, name: str) -> dict[str, Any]:
+    (step,) = (step for step in workflow.jobs["reproduce"]["steps"] if step.get("name") == name)
     return dict(step)
 
 
