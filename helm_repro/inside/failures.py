@@ -3,6 +3,9 @@
 The first signature that matches decides. ``transient`` failures are worth another
 attempt; a ``fatal`` one will hit every other run too, so the stage ends at once
 instead of paying for requests whose run cannot finish.
+
+HELM puts prompts, answers and judges' verdicts into its error texts. They may say
+anything ("Unauthorized", "401(k)") and decide nothing here.
 """
 
 from __future__ import annotations
@@ -60,6 +63,16 @@ CLASSES: tuple[FailureClass, ...] = (
         ExitCode.CONFIGURATION,
         "this model's address is no public one; name it in prod_env/credentials.conf as <organization>Endpoint",
     ),
+    # Before "authentication": the hub refuses with 401 or 403, too, which says nothing about the model's key. To who
+    # shows no token it says 401 of what does not exist, as well.
+    FailureClass(
+        "gated data",
+        r"GatedRepoError|access(ing)? (a )?gated repo|is a gated (repo|dataset)|authenticated to access it\b"
+        r"|Access to (dataset|model) .{1,200} is restricted|\b40[13] Client Error.{0,200}https://huggingface\.co/",
+        ExitCode.CREDENTIALS,
+        "accept the terms of the data set, tokenizer or model on huggingface.co, set HF_TOKEN, then run the same "
+        "command again",
+    ),
     FailureClass(
         "authentication",
         r"\b401\b|AuthenticationError|invalid[ _]api[ _]key|incorrect api key|Unauthorized|api_key client option must be"
@@ -70,14 +83,8 @@ CLASSES: tuple[FailureClass, ...] = (
         fatal=True,
     ),
     FailureClass(
-        "gated data",
-        r"GatedRepoError|gated (repo|dataset)|is a gated|Access to (dataset|model) .* is restricted|must be authenticated to access",
-        ExitCode.CREDENTIALS,
-        "accept the dataset's terms, set HF_TOKEN, then run the same command again",
-    ),
-    FailureClass(
         "unknown model",
-        r"model_not_found|ModelDeploymentNotFound|does not exist or you do not have access|NotFoundError.{0,200}model"
+        r"model_not_found|ModelDeploymentNotFound|does not exist or you do not have access|\bNotFoundError.{0,200}model"
         r"|The model `[^`]*` (does not exist|has been deprecated)|has been (deprecated|retired)|\bdecommissioned\b",
         ExitCode.API,
         "the provider does not serve this model; check MODELS_TO_RUN, or the judge and JUDGE_OVERRIDES",
@@ -141,18 +148,35 @@ DISK_FULL_STATUS = 74
 OTHER = FailureClass("other", "", ExitCode.PARTIAL, "see the cause; HELM's full traceback is in failures.json")
 _COMPILED = tuple((failure, re.compile(failure.pattern, re.IGNORECASE | re.DOTALL)) for failure in CLASSES)
 
+# Representations of Request and TokenizationRequest (helm/common) by their first fields; they are one line.
+_REQUEST = re.compile(r" ?(?:Request: )?\[?\b\w*Request\((?:model_deployment|model|text)=.*")
+# Before what a model or a judge wrote, or the bare prompt; by HELM's annotators and clients, and by float and int.
+_QUOTES = re.compile(
+    r"(?:Malformed annotator response|Could not parse [\w ]{1,40} raw (?:response|request)|Content blocked error in cached \w+"
+    r"|No candidates in response|No content(?: parts)? in candidate|Anthropic response has (?:empty|non-text) content"
+    r"|Received refusal from OpenAI API|Invalid logprobs response|Raw Request"
+    r"|invalid literal for int\(\) with base \d+|could not convert string to float): .*",
+    re.DOTALL,
+)
 
-def classify(text: str) -> FailureClass:
-    """Return the first class whose signature is in ``text`` (an error and its cause)."""
+
+def without_requests(text: str, keep: int = 0) -> str:
+    """``text`` with the first ``keep`` characters of each request that HELM put into it."""
+    return _REQUEST.sub(lambda found: found[0][:keep], text)
+
+
+def classify(*texts: str) -> FailureClass:
+    """Return the first class whose signature is in one of ``texts`` (an error, its cause)."""
+    judged = "\n".join(_QUOTES.sub("", without_requests(text)) for text in texts)
     for failure, pattern in _COMPILED:
-        if pattern.search(text):
+        if pattern.search(judged):
             return failure
     return OTHER
 
 
 def classify_event(event: Mapping[str, Any]) -> FailureClass:
     """Classify a ``fail`` event of the journal."""
-    return classify(f"{event.get('error', '')}\n{event.get('cause', '')}")
+    return classify(str(event.get("error", "")), str(event.get("cause", "")))
 
 
 def outcome(failures: Iterable[FailureClass], any_complete: bool) -> ExitCode:

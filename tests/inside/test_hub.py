@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from helm_repro.inside.failures import classify_event
+from tests.conftest import ROOT
 from tests.support.openai_server import OpenAIServer
 
 pytestmark = pytest.mark.helm
@@ -66,3 +73,32 @@ def test_a_model_that_helm_would_look_up_there(helm_entrypoint) -> None:
     name = "huggingface-inference-providers/org/name"
     done = helm_entrypoint("plan", MODELS_TO_RUN=name, HF_ENDPOINT=NOBODY)
     assert_one_line(done, 6, f"MODELS_TO_RUN={name}: HELM cannot look it up: OSError: We couldn't connect to")
+
+
+@pytest.fixture
+def described(helm_python: Path, gated: str, tmp_path: Path) -> dict[str, Any]:
+    """What a worker says of a gated tokenizer, a gated data set and a long prompt."""
+    script = Path(__file__).with_name("describe_errors.py")
+    variables = {"HF_ENDPOINT": gated, "HF_HOME": str(tmp_path / "hf"), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [str(helm_python), str(script)], env={**os.environ, **variables}, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_what_a_worker_says_of_errors(described: dict[str, Any]) -> None:
+    """HELM looks for local files first; that they are not there is not why a gated tokenizer is missing."""
+    causes = {
+        "tokenizer": "GatedRepoError: 401 Client Error",
+        "dataset": "DatasetNotFoundError: Dataset 'org/name' is a",
+    }
+    for name, cause in causes.items():
+        assert described[name]["cause"].startswith(cause), name
+        assert classify_event(described[name]).name == "gated data", name
+    assert "trying to access a gated repo" in described["tokenizer"]["error"]
+
+    of_prompt = described["long_prompt"]
+    assert "word" not in of_prompt["error"] + of_prompt["cause"]
+    assert of_prompt["traceback"].startswith("Traceback (most recent call last)")
+    assert "planted" not in json.dumps(of_prompt), "redacted after it was cut"

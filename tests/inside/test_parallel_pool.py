@@ -111,6 +111,13 @@ def test_after_a_fatal_failure_no_run_starts(tmp_path: Path) -> None:
     assert ends["run7"]["cause"].startswith("not started, since run0 failed: AuthenticationError")
 
 
+def test_a_gated_tokenizer_keeps_no_other_run_from_starting(tmp_path: Path) -> None:
+    error = "OSError: You are trying to access a gated repo.\n401 Client Error."
+    failed, ends = run(tmp_path, working(lambda index, slots: error if index == 0 else None), jobs=1)
+    assert failed == ["run0"]
+    assert ends["run7"]["event"] == "done"
+
+
 def test_leaving_the_pool_ends_its_workers(tmp_path: Path) -> None:
     before = children()
     pool = Pool(working(lambda index, slots: time.sleep(600)), ["run0"], 1, 4, Journal(tmp_path), lambda: None)

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from benchmarks.workloads import Workload, exams
+from helm_repro.inside.failures import classify_event
 from helm_repro.inside.running.stages import RUNNER
 from helm_repro.inside.suite.journal import Journal
-from tests.support.helm_config import write_model
+from tests.support.helm_config import IMPATIENT, write_model
 from tests.support.openai_server import Failures, OpenAIServer
 from tests.support.suites import comparable
 
@@ -138,6 +139,20 @@ def test_a_broken_run_fails_alone(directory: Directory, server: OpenAIServer) ->
     assert "subject_001" in failure["run"]
     assert failure["cause"] == "KeyError: 'Z'"
     assert len(directory.events("done")) == 3
+
+
+def test_what_a_prompt_says_decides_nothing(directory: Directory, server: OpenAIServer) -> None:
+    """A rate limit is no refused key, which would end the other runs."""
+    write_model(directory.path / "prod_env", server.base_url, client=IMPATIENT)
+    for exam in directory.path.glob("benchmark_output/scenarios/mmlu/data/dev/*.csv"):
+        exam.write_text(exam.read_text().replace(" ", " unauthorized 401 ", 1))
+    server.failures = Failures(fraction={"429": 1.0}, retry_after=0)
+    status, log = directory.run(jobs=1)
+    assert status == 1
+    assert "unauthorized 401" in log, "the prompts did not say so"
+    failed = directory.events("fail")
+    assert [classify_event(event).name for event in failed] == ["rate limit"] * 4
+    assert [event["run"] for event in failed if "not started" in event["cause"]] == []
 
 
 def test_a_killed_worker_costs_its_run_only(directory: Directory, server: OpenAIServer) -> None:

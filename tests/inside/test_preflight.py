@@ -22,10 +22,11 @@ SettingsOf = Callable[..., Settings]
 
 
 class _Helm:
-    """In place of the process that holds HELM: every model answers, and none but ``reachable`` is near."""
+    """In place of the process that holds HELM: every model answers, or errs, and none but ``reachable`` is near."""
 
-    def __init__(self, reachable: tuple[str, ...] = ()):
+    def __init__(self, reachable: tuple[str, ...] = (), error: str | None = None):
         self.probed: list[str] = []
+        self._error = error
         self._reachable = reachable
 
     def call(self, function: str, deployments: list[str], **_: object) -> list[dict[str, Any]]:
@@ -33,7 +34,8 @@ class _Helm:
             return [{"deployment": name, "where": "far"} for name in deployments if name not in self._reachable]
         self.probed += deployments
         return [
-            {"model": name, "deployment": name, "text": "ok", "error": None, "skipped": None} for name in deployments
+            {"model": name, "deployment": name, "text": "ok", "error": self._error, "skipped": None}
+            for name in deployments
         ]
 
 
@@ -148,6 +150,13 @@ def test_offline_names_the_variable_that_replaces_a_judge(settings_of) -> None:
 def test_what_the_guard_refuses_is_not_tried_again() -> None:
     failure = failures.classify("URLError: <urlopen error OFFLINE=1 forbids reaching host; run `warm` …>")
     assert (failure.exit_code, failure.transient) == (ExitCode.UPSTREAM_DATA, False)
+
+
+def test_a_key_is_redacted_before_an_error_is_cut(settings_of: SettingsOf) -> None:
+    key = "planted-9f8e7d6c5b4a"
+    helm = _Helm((MODEL,), error="x" * 290 + key)
+    (found,) = problems(settings_of("smoke"), plan_of("simple_mcqa"), helm, OPENAI_API_KEY=key)
+    assert key[:10] not in found.message
 
 
 def test_an_entrys_own_jury_is_asked_in_place_of_the_catalogues(settings_of: SettingsOf) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.resilience.conftest import KEY, MODEL, RUNS, processes_of
+from tests.support.helm_config import IMPATIENT, write_model
 from tests.support.openai_server import Failures
 
 pytestmark = pytest.mark.helm
@@ -128,6 +129,26 @@ def test_secrets_are_in_no_file_argument_or_log(make_suite, server, tmp_path):
     assert KEY not in output
     assert [path for path in suite.data.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()] == []
     assert json.loads((suite.path / "receipt.json").read_text())["credentials"] == ["OPENAI_API_KEY"]
+
+
+@pytest.mark.parametrize("where", ["variable", "file"])
+def test_a_key_that_a_server_repeats_is_in_no_file_or_log(make_suite, server, where):
+    server.api_key = "another"
+    suite = make_suite("repeated")
+    write_model(suite.data / "prod_env", server.base_url, MODEL, api_key=None, client=IMPATIENT)
+    variables = {}
+    conf = suite.data / "prod_env" / "credentials.conf"
+    if where == "file":
+        conf.write_text(f"openaiApiKey: {KEY}\n")
+        variables["OPENAI_API_KEY"] = ""
+    for preflight in ("warn", "off"):
+        code, output = suite.finish("run", PREFLIGHT=preflight, **variables)
+        assert code == 4, output
+        assert "Incorrect API key provided: [redacted]" in output
+        assert KEY not in output
+    assert "Incorrect API key provided: [redacted]" in (suite.path / "failures.json").read_text()
+    holding = [path for path in suite.data.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]
+    assert [path for path in holding if not path.samefile(conf)] == []
 
 
 def test_odd_answers_are_reported(make_suite, server):

@@ -13,6 +13,8 @@ import yaml
 
 CHAT = "helm.clients.openai_client.OpenAIClient"
 COMPLETIONS = "helm.clients.openai_client.OpenAILegacyCompletionsClient"
+# CHAT, without the minutes that HELM waits before it asks again.
+IMPATIENT = "tests.support.impatient_client.ImpatientClient"
 
 
 def write_model(

@@ -195,7 +195,9 @@ class OpenAIServer:
             await _write(writer, 200, self._control(json.loads(raw) if raw else {}))
         elif self.api_key is not None and headers.get("authorization") != f"Bearer {self.api_key}":
             self.records.append(Record(time.time(), path, "", "", "401", 0))
-            await _write(writer, 401, _error("Incorrect API key provided.", "invalid_api_key"))
+            # Whole, as LiteLLM's proxy repeats it.
+            key = headers.get("authorization", "").removeprefix("Bearer ")
+            await _write(writer, 401, _error(f"Incorrect API key provided: {key}", "invalid_api_key"))
         elif method == "GET" and path == "/v1/models":
             names = self.models if self.models is not None else []
             data = [{"id": name, "object": "model", "created": 0, "owned_by": "test"} for name in names]

@@ -206,7 +206,9 @@ def _models(
             hint = (
                 _key_hint(result["deployment"], credentials) if failure.name == "authentication" else failure.next_step
             )
-            message = f"{failure.name}: {' '.join(result['error'].split())[:300]} -> {hint}"
+            # Redacted before it is cut, since half a key would not be recognized.
+            reason = " ".join(credentials.redact(failures.without_requests(result["error"])).split())[:300]
+            message = f"{failure.name}: {reason} -> {hint}"
             passing = failure.transient or failure is failures.OTHER
             if judge is not None and judge["on_failure"] == "score-missing":
                 # HELM would only log it and write a score all the same: MedHELM's lowest grade, for every answer
@@ -214,7 +216,7 @@ def _models(
                 passing = False
             kind = "model" if judge is None else "judge"
             code = failure.exit_code if failure is not failures.OTHER else ExitCode.API
-            yield Problem(f"{kind} {result['deployment']}", credentials.redact(message), code, warning=passing)
+            yield Problem(f"{kind} {result['deployment']}", message, code, warning=passing)
         elif result["skipped"]:
             say("preflight", f"{result['model']} {result['skipped']}")
         elif result["text"] is not None:

@@ -6,6 +6,8 @@ before a leaderboard is paid for. No cache is read or written and nothing is ret
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any, Optional
 
 from helm_repro.inside.checks.reach import answering
@@ -13,6 +15,8 @@ from helm_repro.inside.deployments import client_kinds
 from helm_repro.inside.deployments.clients import missing_package, remedy
 from helm_repro.inside.deployments.device import device
 from helm_repro.inside.deployments.huggingface import CLIENT
+from helm_repro.inside.inputs.credentials import passed_on
+from helm_repro.inside.parallel import log_lines
 
 PROMPT = "Reply with the word ok."
 _MAX_TOKENS = 16
@@ -34,6 +38,7 @@ def probe(deployments: list[str], local_path: str) -> list[dict[str, Any]]:
     )
     from helm.benchmark.model_deployment_registry import get_model_deployment
 
+    log_lines.rewrite(passed_on(os.environ, Path(local_path)).redact)
     register_builtin_configs_from_helm_package()
     register_configs_from_directory(local_path)
     results = []

@@ -13,17 +13,23 @@ log line or a file of ours.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 from helm_repro.inside.errors import VariableError
 
 HELM_VARIABLE = "HELM_CREDENTIALS"
 _FILE_SUFFIX = "_FILE"
-_SHORTEST_SECRET = 6
+# Shorter ones are stand-ins (Ollama's is "ollama"), and parts of the names of models.
+_SHORTEST_SECRET = 8
+_REDACTED = "[redacted]"
+# Google's clients send the key in the address, which is then in their errors.
+_IN_ADDRESS = re.compile(r"""([?&](?:key|api[_-]?key|(?:access_)?token)=)[^&\s"'\\<>]+""", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +89,9 @@ KEY_FILES = frozenset(credential.variable + _FILE_SUFFIX for credential in CREDE
 """Variables that name files with keys."""
 
 # Passed to HELM as keys are, but not secret.
-_PUBLIC = {"CRITIQUE_TYPE", "CRITIQUE_MODEL_NAME"}
+_PUBLIC = {"CRITIQUE_TYPE", "CRITIQUE_MODEL_NAME", "GOOGLE_CLOUD_LOCATION"}
+# The ends of HELM's names for what is not secret (AutoClient._get_client and get_critique_client).
+_PUBLIC_ENDS = ("BaseUrl", "Endpoint", "Location", "critiqueType", "critiqueModelName")
 # Clients that also look for the variable itself (grok_client, openrouter_client, huggingface_hub, AWS and Google SDKs).
 _BY_OWN_NAME = {"XAI_API_KEY", "OPENROUTER_API_KEY", "HF_TOKEN", "GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION"}
 
@@ -123,10 +131,41 @@ class Credentials:
 
     def redact(self, text: str) -> str:
         """Replace every secret that ``text`` may hold."""
-        for name, value in self.values.items():
-            if len(value) >= _SHORTEST_SECRET and name not in _PUBLIC:
-                text = text.replace(value, "[redacted]")
-        return text
+        if self._secrets:
+            text = self._secrets.sub(_REDACTED, text)
+        return _IN_ADDRESS.sub(rf"\1{_REDACTED}", text)
+
+    @functools.cached_property
+    def _secrets(self) -> Optional[re.Pattern[str]]:
+        given = [value for name, value in self.values.items() if name not in _PUBLIC]
+        secrets = {value for value in (*given, *_own_secrets(self.own_text)) if len(value) >= _SHORTEST_SECRET}
+        # The longest first, because one may be the beginning of another.
+        return re.compile("|".join(map(re.escape, sorted(secrets, key=len, reverse=True)))) if secrets else None
+
+
+def _own_secrets(text: str) -> Iterator[str]:
+    """The values in HELM's credentials, which may be nested (``provide_api_key``)."""
+    if not text.strip():
+        return
+    from pyhocon import ConfigFactory
+
+    try:
+        tree = ConfigFactory.parse_string(text)
+    except Exception:  # of pyhocon's, pyparsing's and the parser's own making; HELM finds no key there either
+        return
+    for name, value in tree.items():
+        if not name.strip('"').endswith(_PUBLIC_ENDS):
+            yield from _leaves(value)
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _leaves(item)
+    else:
+        yield str(value)
 
 
 def read_credentials(environ: Mapping[str, str], local_path: Path) -> Credentials:
@@ -140,6 +179,20 @@ def read_credentials(environ: Mapping[str, str], local_path: Path) -> Credential
         value = secret(credential.variable, environ)
         if value is not None:
             values[credential.variable] = value
+    return Credentials(values, _own_text(environ, local_path))
+
+
+def passed_on(environ: Mapping[str, str], local_path: Path) -> Credentials:
+    """The same in a process of HELM's, whose environment :meth:`Credentials.helm_environment` has made.
+
+    Raises:
+        VariableError: credentials.conf cannot be read.
+    """
+    values = {c.variable: environ[c.variable] for c in CREDENTIALS if environ.get(c.variable)}
+    return Credentials(values, _own_text(environ, local_path))
+
+
+def _own_text(environ: Mapping[str, str], local_path: Path) -> str:
     own = environ.get(HELM_VARIABLE, "")
     conf = local_path / "credentials.conf"
     if not own and os.path.isfile(conf):  # noqa: PTH113 - Path.is_file raises where a folder may not be searched
@@ -147,7 +200,7 @@ def read_credentials(environ: Mapping[str, str], local_path: Path) -> Credential
             own = conf.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise VariableError("DATA_DIR", conf, f"cannot be read: {type(error).__name__}") from error
-    return Credentials(values, own)
+    return own
 
 
 def secret(name: str, environ: Mapping[str, str]) -> Optional[str]:

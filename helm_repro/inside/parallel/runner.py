@@ -26,6 +26,7 @@ from helm.benchmark.runner import Runner, RunnerError
 from helm.common.hierarchical_logger import hlog
 from helm.proxy.services.service import CACHE_DIR
 
+from helm_repro.inside.inputs.credentials import passed_on
 from helm_repro.inside.inputs.shard import read_shard
 from helm_repro.inside.parallel.jobs import JOBS_VARIABLE, choose_jobs, longest_first
 from helm_repro.inside.parallel.pool import Pool
@@ -65,9 +66,10 @@ class ParallelRunner(Runner):  # type: ignore[misc]
         answers_path.mkdir(parents=True, exist_ok=True)
 
         boss = os.getpid()
+        redact = passed_on(os.environ, Path(execution_spec.local_path or ".")).redact
 
         def do_work(parent: Connection, slots: Optional[Slots], label: Optional[str]) -> NoReturn:
-            work(self, todo, parent, slots, cache_path, answers_path, boss, label)
+            work(self, todo, parent, slots, cache_path, answers_path, boss, label, redact)
 
         with Pool(
             work=do_work,

@@ -8,14 +8,13 @@ on which runs came before. HELM's own scenarios and samplers seed before they dr
 
 from __future__ import annotations
 
-import logging
 import os
 import random
 import signal
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NoReturn, Optional
@@ -25,6 +24,8 @@ from helm.benchmark.run_spec import RunSpec
 from helm.benchmark.runner import Runner
 from helm.common.hierarchical_logger import hlog, htrack_block
 
+from helm_repro.inside import failures
+from helm_repro.inside.parallel import log_lines
 from helm_repro.inside.parallel.metered_helm import Progress, use_meter
 from helm_repro.inside.parallel.metering import Meter, use_stores
 from helm_repro.inside.parallel.request_cache import AnswerFiles
@@ -34,6 +35,8 @@ from helm_repro.inside.system.locks import Claims
 from helm_repro.inside.system.parent_death import die_with
 
 _SEED = 0
+# Of each request in a traceback, so that a long prompt does not push out the rest.
+_REQUEST_CHARACTERS = 500
 
 
 def work(
@@ -45,6 +48,7 @@ def work(
     answers_path: Path,
     boss: int,
     label: Optional[str],
+    redact: Callable[[str], str],
 ) -> NoReturn:
     """Receive indices of run specs until the parent closes; send back what became of each; end the process.
 
@@ -54,6 +58,7 @@ def work(
         answers_path: where REQUEST_CACHE has it.
         boss: process that must not be outlived.
         label: put before each log line.
+        redact: takes the keys out of what is logged or sent back.
     """
     status = 1
     try:
@@ -61,7 +66,7 @@ def work(
         # The parent decides what a signal means; here it ends the process without a traceback.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        _label_log_lines(label)
+        log_lines.rewrite(redact, label or "")
         files = AnswerFiles(cache_path, answers_path)
         meter = Meter(Claims(answers_path), slots)
         progress = Progress(Journal(runner.runs_path))
@@ -72,11 +77,11 @@ def work(
                 index = parent.recv()
             except EOFError:
                 break
-            parent.send(_run(runner, run_specs[index], meter, progress))
+            parent.send(_run(runner, run_specs[index], meter, progress, redact))
         files.close()
         status = 0
     except BaseException:
-        traceback.print_exc()
+        sys.stderr.write(redact(traceback.format_exc()))
     finally:
         try:
             sys.stdout.flush()
@@ -86,7 +91,9 @@ def work(
             os._exit(status)
 
 
-def _run(runner: Runner, run_spec: RunSpec, meter: Meter, progress: Progress) -> tuple[str, dict[str, object]]:
+def _run(
+    runner: Runner, run_spec: RunSpec, meter: Meter, progress: Progress, redact: Callable[[str], str]
+) -> tuple[str, dict[str, object]]:
     started = time.monotonic()
     sent = meter.sent
     progress.begin(run_spec.name)
@@ -98,7 +105,7 @@ def _run(runner: Runner, run_spec: RunSpec, meter: Meter, progress: Progress) ->
             runner.run_one(run_spec)
     except Exception as error:
         hlog(f"Error when running {run_spec.name}:\n{traceback.format_exc()}")
-        event, fields = "fail", describe_error(error)
+        event, fields = "fail", describe_error(error, redact)
     return event, {
         "run": run_spec.name,
         "seconds": round(time.monotonic() - started, 3),
@@ -108,33 +115,24 @@ def _run(runner: Runner, run_spec: RunSpec, meter: Meter, progress: Progress) ->
     }
 
 
-def describe_error(error: BaseException) -> dict[str, str]:
-    """Say what failed first: the innermost cause is what a user can act on."""
+def describe_error(error: BaseException, redact: Callable[[str], str]) -> dict[str, str]:
+    """Say what failed first: the innermost cause is what a user can act on.
+
+    Everything is redacted before it is cut, since half a key would not be recognized.
+    """
     cause = error
-    while (inner := cause.__cause__ or cause.__context__) is not None:
+    while (inner := _cause(cause)) is not None:
         cause = inner
-    return {
-        "error": f"{type(error).__name__}: {error}"[:2000],
-        "cause": f"{type(cause).__name__}: {cause}"[:2000],
-        "traceback": "".join(traceback.format_exception(error))[-8000:],
-    }
+    trace = failures.without_requests(redact("".join(traceback.format_exception(error))), keep=_REQUEST_CHARACTERS)
+    return {"error": _line(error, redact), "cause": _line(cause, redact), "traceback": trace[-8000:]}
 
 
-def _label_log_lines(label: Optional[str]) -> None:
-    if label is None:
-        return
-    for handler in logging.getLogger("helm").handlers:
-        if isinstance(handler, logging.StreamHandler):
-            handler.setFormatter(_Labelled(label, handler.formatter or logging.Formatter()))
+def _cause(error: BaseException) -> Optional[BaseException]:
+    # Before a server's refusal there was only another attempt, as HELM's to find a tokenizer's files here.
+    if getattr(error, "response", None) is not None:
+        return None
+    return error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
-class _Labelled(logging.Formatter):
-    """Puts the label before every line, and whole messages into one write."""
-
-    def __init__(self, label: str, inner: logging.Formatter):
-        super().__init__()
-        self._label = label
-        self._inner = inner
-
-    def format(self, record: logging.LogRecord) -> str:
-        return "\n".join(self._label + line for line in self._inner.format(record).splitlines())
+def _line(error: BaseException, redact: Callable[[str], str]) -> str:
+    return failures.without_requests(redact(f"{type(error).__name__}: {error}"))[:2000]
