@@ -8,7 +8,9 @@ summarised; the receipt is written however the invocation ends.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
+import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -43,7 +45,7 @@ def run_stages(settings: Settings, as_json: bool = False, environ: Mapping[str, 
         Stopped: a signal ended it.
     """
     prepare(settings)
-    credentials = read_credentials(environ, settings.local_path)
+    credentials = read_credentials(environ, settings.prod_env)
     code, complete = ExitCode.OK, list[str]()
     with helm_process(settings, environ, credentials) as helm:
         if "run" in settings.stages:
@@ -118,6 +120,23 @@ def start(helm: HelmProcess, settings: Settings, wanted: Sequence[str]) -> None:
         helm.start(modules, [module for stage in wanted[1:] for module in stages.PRELOAD[stage]])
 
 
+@contextlib.contextmanager
+def apart(settings: Settings) -> Iterator[Settings]:
+    """The settings of a command that only looks: what it registers is gone at the end, and never the suite's.
+
+    A run of the suite may be under way, whose next attempt reads what is registered for it.
+    """
+    suites = settings.registration.parent
+    try:
+        suites.mkdir(exist_ok=True)
+        # No suite's name begins with a dot.
+        folder = tempfile.TemporaryDirectory(prefix=".", dir=suites, ignore_cleanup_errors=True)
+    except OSError as error:
+        raise VariableError("DATA_DIR", settings.data_dir, f"prod_env cannot be written to ({error})") from error
+    with folder:
+        yield dataclasses.replace(settings, apart=Path(folder.name).name)
+
+
 def make_plan(helm: HelmProcess, settings: Settings) -> dict[str, Any]:
     """Ask HELM for the run specs.
 
@@ -187,6 +206,8 @@ def _run(
     helm: HelmProcess, settings: Settings, environ: Mapping[str, str], credentials: Credentials
 ) -> tuple[ExitCode, list[str]]:
     """The run stage's exit code, and the names of its runs that are complete."""
+    # First, so that a start with other parameters changes nothing that another shard may be reading.
+    identity.check(settings)
     own_models.register(settings)
     arguments = plan_arguments(settings)
     key = plan_cache.digest(settings, arguments)
@@ -257,10 +278,10 @@ def run_preflight(settings: Settings, as_json: bool = False, environ: Mapping[st
         InsideError: as :func:`preflight.report`.
     """
     prepare(settings)
-    credentials = read_credentials(environ, settings.local_path)
-    with open_helm(settings, ["run"], environ, credentials) as helm:
-        plan = make_plan(helm, settings)
-        wanted = wanted_runs(settings, plan)
-        preflight.report(settings, preflight.preflight(helm, settings, plan, credentials))
+    credentials = read_credentials(environ, settings.prod_env)
+    with apart(settings) as looking, open_helm(looking, ["run"], environ, credentials) as helm:
+        plan = make_plan(helm, looking)
+        wanted = wanted_runs(looking, plan)
+        preflight.report(looking, preflight.preflight(helm, looking, plan, credentials))
     say("preflight", f"{len(wanted)} runs can start")
     return ExitCode.OK

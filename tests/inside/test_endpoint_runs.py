@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from helm_repro.results.scores import read_scores
+from tests.support.helm_config import write_model
 from tests.support.openai_answers import plausible_answer
 from tests.support.openai_server import Failures, OpenAIServer
 
@@ -167,6 +168,32 @@ def test_the_users_own_registration_wins(helm_entrypoint, server, variables, tmp
     done = helm_entrypoint("run", **variables)
     assert done.returncode == 2
     assert "entry 1 (mine/deployment): model_nam: unknown field, did you mean model_name?" in done.stderr
+
+
+def test_a_plan_starts_no_suite(helm_entrypoint, variables):
+    """Whoever plans a model of HELM's at a server of their own may still run it where HELM asks it."""
+    variables |= {"MODELS_TO_RUN": "simple/model1"}
+    planned = helm_entrypoint("plan", **variables)
+    assert planned.returncode == 0, planned.stderr
+    for name in ("MODEL_BASE_URL", "MODEL_NAME_ON_SERVER"):
+        del variables[name]
+    done = helm_entrypoint("run", **variables)
+    assert done.returncode == 0, done.stderr
+
+
+def test_keys_in_a_file_that_comes_after_the_first_start_count(helm_entrypoint, server, variables, tmp_path):
+    """MODEL_API_KEY or any other key in a variable is why HELM itself does not look into that file."""
+    server.models = [*server.models, "other"]
+    assert helm_entrypoint("run", **variables).returncode == 0
+    server.api_key = KEY
+    prod_env = tmp_path / "data/prod_env"
+    write_model(prod_env, server.base_url, name="local/other", api_key=None)
+    (prod_env / "credentials.conf").write_text(f"localApiKey: {KEY}\n")
+    for name in ("MODEL_BASE_URL", "MODEL_NAME_ON_SERVER"):
+        del variables[name]
+    for command in ("preflight", "run"):
+        done = helm_entrypoint(command, **{**variables, "MODELS_TO_RUN": "local/other"})
+        assert done.returncode == 0, done.stderr
 
 
 def _is_right(state: dict[str, Any]) -> bool:

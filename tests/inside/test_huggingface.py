@@ -162,6 +162,13 @@ next(Path(sys.argv[1]).glob("hub/models--org--name/snapshots/*")).joinpath("more
 again = huggingface.model(bare, "huggingface/org/name", hub)
 print(again == model, huggingface.model(bare, "openai/gpt2", hub))
 local = huggingface.read_local_model({"MODEL_DTYPE": "float16"}.get, ["huggingface/org/name"])
+moved = Path(sys.argv[1]) / "hub/models--org--name"
+next(moved.glob("snapshots/*")).rename(moved / "snapshots" / ("b" * 40))
+(moved / "refs/main").write_text("b" * 40)
+(moved / "snapshots" / ("a" * 40)).symlink_to("b" * 40)
+resumed = huggingface.model(bare, "huggingface/org/name", hub, model.facts)
+anew = huggingface.model(bare, "huggingface/org/name", hub, {**model.facts, "revision": "v1"})
+print(resumed == model, resumed.facts["revision"], anew.facts["commit"][0])
 known = huggingface.model(local, "openai/gpt2", hub)
 print(known.metadata, known.deployment["max_sequence_length"], known.deployment["client_spec"]["args"]["torch_dtype"])
 try:
@@ -193,9 +200,11 @@ def test_models_of_the_hub_in_the_cache(folder: Path, tmp_path: Path, helm_pytho
     assert lines[1] == "True INSTRUCTION_FOLLOWING_MODEL_TAG"
     # Weights that arrive later make it no other model, and HELM's own model needs no record of ours.
     assert lines[2] == "True None"
+    # The hub's branch has moved on: a suite that has begun does not, unless another revision is asked for.
+    assert lines[3] == "True None b"
     # HELM's own record and limit stay.
-    assert lines[3] == "None 1024 torch.float16"
-    assert lines[4].startswith("6 MODELS_TO_RUN=huggingface/org/other: is not in the cache, and OFFLINE=1; run `warm`")
+    assert lines[4] == "None 1024 torch.float16"
+    assert lines[5].startswith("6 MODELS_TO_RUN=huggingface/org/other: is not in the cache, and OFFLINE=1; run `warm`")
 
 
 def test_choices_leave_models_elsewhere_alone(tmp_path: Path) -> None:

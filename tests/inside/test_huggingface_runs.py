@@ -93,6 +93,36 @@ def test_a_model_of_the_hub_is_recorded_and_a_default_that_is_given_changes_noth
     assert {path: path.stat().st_mtime_ns for path in suite.glob("*/stats.json")} == before != {}
 
 
+def test_a_suite_goes_on_with_its_commit_after_a_push_to_the_hub(
+    torch_python, tiny_models, smoke_board, variables, tmp_path
+):
+    old, new = "c" * 40, "d" * 40
+    repository = tmp_path / "data/prod_env/cache/huggingface/hub/models--org--tiny"
+    shutil.copytree(tiny_models["chat"], repository / "snapshots" / old)
+    (repository / "refs").mkdir()
+    (repository / "refs/main").write_text(old)
+    run = entrypoint_with(torch_python, smoke_board, tmp_path / "data")
+    variables |= {"MODELS_TO_RUN": "huggingface/org/tiny", "OFFLINE": "1"}
+    assert run("run", **variables).returncode == 0
+    shutil.copytree(tiny_models["chat"], repository / "snapshots" / new)
+    (repository / "snapshots" / new / "README.md").write_text("an edited card")
+    (repository / "refs/main").write_text(new)
+
+    suite = tmp_path / "data/benchmark_output/runs/my-suite"
+    (spec,) = suite.glob("*/run_spec.json")
+    deployment = json.loads(spec.read_bytes())["adapter_spec"]["model_deployment"]
+    again = run("run", **variables)
+    assert again.returncode == 0, again.stderr
+    assert "all 1 runs are complete already" in again.stderr
+    # Nor when it had finished nothing yet, and nobody would notice.
+    shutil.rmtree(spec.parent)
+    once_more = run("run", **variables)
+    assert once_more.returncode == 0, once_more.stderr
+    assert json.loads(spec.read_bytes())["adapter_spec"]["model_deployment"] == deployment
+    recorded = json.loads((suite / "receipt.json").read_text())["own_models"]["huggingface/org/tiny"]
+    assert (recorded["commit"], recorded["revision"]) == (old, None)
+
+
 def test_the_default_image_says_which_one_is_needed(helm_entrypoint, helm_python, tiny_models, variables):
     if subprocess.run([str(helm_python), "-c", "import torch"], capture_output=True).returncode == 0:
         pytest.skip("this environment has PyTorch")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from helm_repro.inside.deployments import registration
 from helm_repro.inside.errors import InsideError, VariableError
 from helm_repro.inside.inputs.settings import read_settings
 from helm_repro.inside.models import own_models
+from helm_repro.inside.pipeline import apart
 
 DEPLOYMENT = {
     "name": "endpoint-a/m",
@@ -49,6 +52,29 @@ def test_a_second_model_joins_the_first(tmp_path: Path) -> None:
         registration.register([model], tmp_path, "suite", tmp_path / "runs/suite")
     entries = registration.read_entries(tmp_path / "suites/suite/model_deployments.yaml")
     assert [entry["name"] for entry in entries] == ["endpoint-a/m", "endpoint-b/n"]
+
+
+def test_shards_that_register_at_once_lose_and_tear_nothing(tmp_path: Path) -> None:
+    """Threads, because they have one process number and one host name, as shards' containers may."""
+    names = [f"org/m{number}" for number in range(8)]
+    models = [
+        dataclasses.replace(MODEL, name=name, deployment={**DEPLOYMENT, "name": f"endpoint/{name[4:]}"})
+        for name in names
+    ]
+    start = threading.Barrier(len(models))
+
+    def shard(model: registration.Model) -> None:
+        start.wait()
+        for _ in range(10):
+            registration.register([model], tmp_path, "suite", tmp_path / "runs/suite")
+            # Whole at any moment, and with what this shard needs.
+            entries = registration.read_entries(tmp_path / "suites/suite/model_deployments.yaml")
+            assert model.deployment["name"] in {entry["name"] for entry in entries}
+
+    with ThreadPoolExecutor(len(models)) as shards:
+        list(shards.map(shard, models))
+    assert sorted(registration.registered(tmp_path, "suite")) == names
+    assert not [path.name for path in (tmp_path / "suites/suite").iterdir() if path.name.startswith(".")]
 
 
 def test_a_suite_with_answers_from_elsewhere_is_refused(tmp_path: Path) -> None:
@@ -100,10 +126,56 @@ def test_a_model_is_not_silently_asked_where_it_was_asked_before(tmp_path: Path,
     settings = read_settings({"DATA_DIR": str(tmp_path), "MODELS_TO_RUN": "org/m"}, board, ["run"])
     settings.prod_env.mkdir()
     registration.register([MODEL], settings.prod_env, settings.suite, settings.suite_path)
+    settings.suite_path.mkdir(parents=True)
+    (settings.suite_path / "suite.json").write_text("{}")
     with pytest.raises(
         VariableError, match="suite my-suite was started with MODEL_BASE_URL=http://host/v1; set it again"
     ):
         own_models.register(settings)
+
+
+def test_a_suite_that_has_not_begun_remembers_no_source(tmp_path: Path, board) -> None:
+    settings = read_settings({"DATA_DIR": str(tmp_path), "MODELS_TO_RUN": "org/m"}, board, ["run"])
+    settings.prod_env.mkdir()
+    other = dataclasses.replace(MODEL, name="org/n", deployment={**DEPLOYMENT, "name": "endpoint-b/n"})
+    registration.register([MODEL, other], settings.prod_env, settings.suite, settings.suite_path)
+    own_models.register(settings)
+    assert list(registration.registered(settings.prod_env, settings.suite)) == ["org/n"]
+    entries = registration.read_entries(settings.local_path / "model_deployments.yaml")
+    assert [entry["name"] for entry in entries] == ["endpoint-b/n"]
+
+
+def test_choices_for_a_model_of_the_hub_are_asked_for_by_their_variables(tmp_path: Path, board) -> None:
+    settings = read_settings({"DATA_DIR": str(tmp_path), "MODELS_TO_RUN": "openai/gpt2"}, board, ["run"])
+    settings.prod_env.mkdir()
+    chosen = {"dtype": "float16", "revision": None, "device": "auto", "chat_template": False}
+    facts = {"variable": "MODELS_TO_RUN", "source": "openai-community/gpt2", "commit": "a" * 40, **chosen}
+    model = dataclasses.replace(MODEL, name="openai/gpt2", facts=facts)
+    registration.register([model], settings.prod_env, settings.suite, settings.suite_path)
+    settings.suite_path.mkdir(parents=True)
+    (settings.suite_path / "suite.json").write_text("{}")
+    with pytest.raises(
+        VariableError, match="my-suite was started with MODEL_DTYPE=float16 MODEL_CHAT_TEMPLATE=off; set them again"
+    ):
+        own_models.register(settings)
+
+
+def test_what_only_looks_registers_apart_from_the_suite(tmp_path: Path, board) -> None:
+    given = {"DATA_DIR": str(tmp_path), "MODELS_TO_RUN": "org/m", "MODEL_BASE_URL": "http://other/v1"}
+    settings = read_settings(given, board, ["run"])
+    settings.prod_env.mkdir()
+    (settings.prod_env / "credentials.conf").write_text("a: b")
+    own = registration.suite_folder(settings.prod_env, settings.suite)
+    registration.register([MODEL], settings.prod_env, settings.suite, settings.suite_path)
+    before = {path.name: path.read_bytes() for path in own.iterdir() if path.is_file()}
+    with apart(settings) as looking:
+        own_models.register(looking)
+        (entry,) = registration.read_entries(looking.local_path / "model_deployments.yaml")
+        assert entry["client_spec"]["args"]["base_url"] == "http://other/v1"
+        assert (looking.local_path / "credentials.conf").read_text() == "a: b"
+    assert {path.name: path.read_bytes() for path in own.iterdir() if path.is_file()} == before
+    assert list(own.parent.iterdir()) == [own]
+    assert (settings.prod_env / "credentials.conf").is_file()
 
 
 @pytest.mark.parametrize("variable", ["MODEL_DTYPE=float16", "MODEL_REVISION=main", "MODEL_DEVICE=cpu"])

@@ -15,7 +15,7 @@ from helm_repro.inside.deployments import registration
 from helm_repro.inside.errors import VariableError
 from helm_repro.inside.inputs.board import load_board
 from helm_repro.inside.inputs.settings import read_settings
-from helm_repro.inside.models import judges
+from helm_repro.inside.models import judges, own_models
 from tests.conftest import ROOT, entrypoint_with
 from tests.support.helm_config import write_model
 from tests.support.openai_server import OpenAIServer
@@ -98,12 +98,13 @@ def test_without_an_override_nothing_starts_and_nothing_is_asked(run_board, two_
 
 
 @pytest.mark.helm
-def test_with_an_override_helm_asks_the_substitute(run_board, helm_python, two_models, server, tmp_path):
+def test_with_an_override_helm_asks_the_substitute(run_board, settings_of, helm_python, two_models, server, tmp_path):
     variables = {"MODELS_TO_RUN": "local/tested", "JUDGE_OVERRIDES": f"{GPT}=other/judge"}
     done = run_board("air-bench", "preflight", network=True, **variables)
     assert done.returncode == 0, done.stderr
     assert asked(server) == ["tested", "judge"]
 
+    own_models.register(settings_of("air-bench", **variables, DATA_DIR=str(tmp_path / "data")))
     local_path = tmp_path / "data/prod_env/suites/my-suite"
     script = Path(__file__).with_name("ask_a_judge.py")
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"}
@@ -144,8 +145,20 @@ def test_a_suite_is_marked_and_keeps_its_judge(smoke_board, helm_python, two_mod
     assert mark in receipt["partial"]
     assert receipt["variables"]["JUDGE_OVERRIDES"] == f"{GPT}=other/judge"
 
+    own = tmp_path / "data/prod_env/suites/my-suite"
+    before = {path.name: path.read_bytes() for path in own.iterdir() if path.is_file()}
     other = run("run", **variables, JUDGE_OVERRIDES=f"{GPT}=local/tested")
     assert other.returncode == 2
     assert "suite my-suite was started with judge_overrides=" in other.stderr
     assert run("preflight", **variables).returncode == 4, "a substitute of an earlier invocation must not remain"
-    assert not registration.has_judges(tmp_path / "data/prod_env", "my-suite")
+    for command in ("plan", "dry-run"):
+        looked = run(command, **variables)
+        assert looked.returncode == 0, looked.stderr
+    after = {path.name: path.read_bytes() for path in own.iterdir() if path.is_file()}
+    assert after == before, "what is refused or only looks must not take a running suite's judge away"
+    assert list(own.parent.iterdir()) == [own]
+
+    forced = run("run", **variables, RESUME="force")
+    assert forced.returncode == 0, forced.stderr
+    assert GPT not in registration.registered(tmp_path / "data/prod_env", "my-suite")
+    assert GPT not in (own / "model_deployments.yaml").read_text()

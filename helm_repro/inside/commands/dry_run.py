@@ -36,12 +36,15 @@ def dry_run(settings: Settings, as_json: bool, environ: Mapping[str, str] = os.e
     elsewhere.suite_path.mkdir(parents=True)
     link(elsewhere.prod_env, settings.prod_env)
     link(elsewhere.output_path / "scenarios", settings.output_path / "scenarios")
-    credentials = read_credentials(environ, settings.local_path)
-    with pipeline.open_helm(settings, ["run"], environ, credentials) as helm:
-        plan = pipeline.make_plan(helm, elsewhere)
+    credentials = read_credentials(environ, settings.prod_env)
+    with (
+        pipeline.apart(elsewhere) as looking,
+        pipeline.open_helm(settings, ["run"], environ, credentials) as helm,
+    ):
+        plan = pipeline.make_plan(helm, looking)
         wanted = pipeline.wanted_runs(settings, plan)
-        conf = run_stage.write_conf(elsewhere, plan, set(wanted))
-        status = helm.command([*stages.run_command(elsewhere, conf), "--dry-run"])
+        conf = run_stage.write_conf(looking, plan, set(wanted))
+        status = helm.command([*stages.run_command(looking, conf), "--dry-run"])
     runs, requests, prompt_tokens = totals(elsewhere.suite_path)
     say(
         "dry-run",

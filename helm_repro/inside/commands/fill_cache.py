@@ -51,15 +51,18 @@ def fill_cache(settings: Settings, as_json: bool = False, environ: Mapping[str, 
     for name in ("scenarios", "scenario_instances"):
         link(elsewhere.output_path / name, settings.output_path / name)
     log = elsewhere.data_dir / "downloads.jsonl"
-    credentials = read_credentials(environ, settings.local_path)
-    with pipeline.open_helm(settings, ["warm"], {**environ, _DOWNLOAD_LOG: str(log)}, credentials) as helm:
-        plan = pipeline.make_plan(helm, elsewhere)
+    credentials = read_credentials(environ, settings.prod_env)
+    with (
+        pipeline.apart(elsewhere) as looking,
+        pipeline.open_helm(settings, ["warm"], {**environ, _DOWNLOAD_LOG: str(log)}, credentials) as helm,
+    ):
+        plan = pipeline.make_plan(helm, looking)
         wanted = pipeline.wanted_runs(settings, plan)
-        conf = run_stage.write_conf(elsewhere, plan, set(wanted))
-        helm.command([*stages.run_command(elsewhere, conf), "--cache-instances", "--cache-instances-only"])
+        conf = run_stage.write_conf(looking, plan, set(wanted))
+        helm.command([*stages.run_command(looking, conf), "--cache-instances", "--cache-instances-only"])
         deployments = sorted({spec["adapter_spec"]["model_deployment"] for spec in wanted.values()})
         problems = helm.call(
-            "helm_repro.inside.data.prefetch:prefetch", deployments=deployments, local_path=str(elsewhere.local_path)
+            "helm_repro.inside.data.prefetch:prefetch", deployments=deployments, local_path=str(looking.local_path)
         )
     problems += [f"{file}: {reason}" for file, reason in scoring_files.provide(settings, wanted)]
     problems += [f"{item['entry']}: {item['reason']}" for item in plan["failed"]]

@@ -13,7 +13,7 @@ from helm_repro.inside.inputs.credentials import read_credentials
 from helm_repro.inside.inputs.settings import Settings
 from helm_repro.inside.models import judges
 from helm_repro.inside.models.juries import active_judges
-from helm_repro.inside.pipeline import make_plan, open_helm, prepare, wanted_runs
+from helm_repro.inside.pipeline import apart, make_plan, open_helm, prepare, wanted_runs
 from helm_repro.inside.plan import caveats
 
 _HEADERS = ("run spec", "scenario", "groups", "adapter", "instances", "judges")
@@ -29,9 +29,9 @@ def print_plan(settings: Settings, as_json: bool, environ: Mapping[str, str] = o
         InsideError: no run could start; the plan, which says why, is printed all the same.
     """
     prepare(settings)
-    credentials = read_credentials(environ, settings.local_path)
-    with open_helm(settings, ["run"], environ, credentials) as helm:
-        plan = make_plan(helm, settings)
+    credentials = read_credentials(environ, settings.prod_env)
+    with apart(settings) as looking, open_helm(looking, ["run"], environ, credentials) as helm:
+        plan = make_plan(helm, looking)
     public = {key: plan[key] for key in ("run_specs", "failed", "left_out")}
     sys.stdout.write((json.dumps(public, indent=1) if as_json else as_text(settings, public)) + "\n")
     # The error must not stand before what it is about where both streams are one.

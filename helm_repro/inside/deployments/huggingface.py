@@ -157,11 +157,16 @@ def check_folder(value: str) -> Path:
     return path
 
 
-def model(local: LocalModel, name: str, hub: Hub) -> Optional[registration.Model]:
+def model(
+    local: LocalModel, name: str, hub: Hub, earlier: Optional[Mapping[str, Any]] = None
+) -> Optional[registration.Model]:
     """What HELM must be told about one model that runs here; ``None`` if it does not, or HELM's record says it all.
 
     Models of the hub that HELM has no record of get one here even without any choice: the one
     that HELM would invent says neither which commit nor whether the model follows instructions.
+
+    Args:
+        earlier: facts of this model from an earlier start of the suite.
 
     Raises:
         VariableError: the choices cannot be applied to this model.
@@ -178,7 +183,8 @@ def model(local: LocalModel, name: str, hub: Hub) -> Optional[registration.Model
         _refuse_contradictions(local, name)
     arguments = {**(known["client_spec"].get("args") or {} if known else {}), **local.arguments}
     arguments["pretrained_model_name_or_path"] = repository
-    folder = local.path or hub.snapshot("MODELS_TO_RUN", name, repository, arguments.get("revision"))
+    revision = _commit_of(earlier or {}, repository, local.revision) or arguments.get("revision")
+    folder = local.path or hub.snapshot("MODELS_TO_RUN", name, repository, revision)
     if not local.path:
         # The very commit, so that what runs is what was recorded even if the branch moves on.
         arguments["revision"] = folder.name
@@ -229,6 +235,15 @@ def model(local: LocalModel, name: str, hub: Hub) -> Optional[registration.Model
     )
 
 
+def variables(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Variable -> value that make these facts anew; empty for models that do not come from the hub."""
+    if not facts.get("commit"):
+        return {}
+    values = {name: facts[field] for name, field in _CHOICES.items()}
+    values["MODEL_CHAT_TEMPLATE"] = "on" if facts["chat_template"] else "off"
+    return {name: value for name, value in values.items() if value not in (None, "auto")}
+
+
 def fingerprint(folder: Path) -> str:
     """A digest of the model's files: whole small ones, evenly spaced samples of large ones."""
     digest = hashlib.sha256()
@@ -245,6 +260,12 @@ def fingerprint(folder: Path) -> str:
                     file.seek(sample * (size - _SAMPLE_BYTES) // (_SAMPLES - 1))
                     digest.update(file.read(_SAMPLE_BYTES))
     return digest.hexdigest()
+
+
+def _commit_of(facts: Mapping[str, Any], repository: str, revision: Optional[str]) -> Optional[str]:
+    """The commit that the same choice of weights meant before: a suite goes on with it after a push to the hub."""
+    same = facts.get("source") == repository and facts.get("revision") == revision
+    return facts.get("commit") if same else None
 
 
 def _helm_deployment(name: str) -> Optional[dict[str, Any]]:

@@ -7,8 +7,12 @@ own that path is ``prod_env/suites/<suite>``: the user's files from ``prod_env``
 entries beside them, so that two suites with different endpoints never see each other.
 The request cache and credentials.conf there are links to those of ``prod_env``.
 
+A command that only looks writes the same into a folder of its own beside it, because a run
+of the suite may be under way that must not lose what it reads.
+
 Invariants: the user's files are only read; where they and we name the same thing, theirs
-stands; no file written here holds a secret.
+stands; no file written here holds a secret; of shards that write at once none loses
+another's models.
 """
 
 from __future__ import annotations
@@ -18,9 +22,8 @@ import dataclasses
 import difflib
 import importlib.util
 import json
-import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
@@ -28,7 +31,8 @@ import yaml
 
 from helm_repro.inside.errors import InsideError, VariableError
 from helm_repro.inside.log import say
-from helm_repro.inside.system.files import write_json
+from helm_repro.inside.system.files import write_json, write_text
+from helm_repro.inside.system.locks import byte_lock
 
 DEPLOYMENTS = "model_deployments.yaml"
 METADATA = "model_metadata.yaml"
@@ -112,45 +116,71 @@ class Model:
     tokenizer: Optional[Mapping[str, Any]] = None
 
 
+def suite_folder(local_path: Path, suite: str) -> Path:
+    """Where the models of this suite are registered."""
+    return local_path / "suites" / suite
+
+
 def suite_local_path(local_path: Path, suite: str) -> Path:
     """HELM's ``--local-path`` for this suite: its own if it has registered models, else the common one."""
-    own = local_path / "suites" / suite
+    own = suite_folder(local_path, suite)
     return own if (own / RECORD).is_file() else local_path
 
 
-def register(models: Sequence[Model], local_path: Path, suite: str, suite_path: Path) -> None:
+def register(
+    models: Sequence[Model],
+    local_path: Path,
+    suite: str,
+    suite_path: Path,
+    folder: Optional[Path] = None,
+    forgotten: Collection[str] = (),
+) -> None:
     """Write the suite's registration: the user's entries, those of earlier runs of the suite, and ``models``.
+
+    Args:
+        folder: where to, if not to where the suite's is read from.
+        forgotten: models of earlier runs that are no longer reached as they were then.
 
     Raises:
         InsideError: a file of the user's is wrong, or the suite already holds answers of this
             model from elsewhere.
     """
-    own = local_path / "suites" / suite
-    users = {file: read_entries(local_path / file) for file in _KINDS}
-    record = registered_models(local_path, suite)
     for model in models:
         _refuse_other_source(model, suite_path)
-        record[model.name] = {**dataclasses.asdict(model)}
+    own = folder or suite_folder(local_path, suite)
     own.mkdir(parents=True, exist_ok=True)
+    (local_path / "cache").mkdir(exist_ok=True)
+    _link(own, local_path)
+    with byte_lock(own, RECORD):
+        record = registered_models(local_path, suite)
+        record = {name: entry for name, entry in record.items() if name not in forgotten}
+        record |= {model.name: dataclasses.asdict(model) for model in models}
+        _write(own, record, local_path)
+
+
+def _link(own: Path, local_path: Path) -> None:
+    for name in _LINKED:
+        if (local_path / name).exists():
+            # Another shard of the suite may have made it just now.
+            with contextlib.suppress(FileExistsError):
+                (own / name).symlink_to(Path("..", "..", name))
+
+
+def _write(own: Path, record: Mapping[str, Mapping[str, Any]], local_path: Path) -> None:
+    users = {file: read_entries(local_path / file) for file in _KINDS}
     for file, field in ((DEPLOYMENTS, "deployment"), (METADATA, "metadata"), (TOKENIZERS, "tokenizer")):
         taken = {entry["name"] for entry in users[file]}
         ours = {entry[field]["name"]: entry[field] for entry in record.values() if entry[field]}
         entries = users[file] + [entry for name, entry in ours.items() if name not in taken]
-        _write_yaml(own / file, {_KINDS[file].top: entries})
-    (local_path / "cache").mkdir(exist_ok=True)
-    for name in _LINKED:
-        link = own / name
-        if (local_path / name).exists():
-            # Another shard of the suite may have made it just now.
-            with contextlib.suppress(FileExistsError):
-                link.symlink_to(Path("..", "..", name))
+        document = {_KINDS[file].top: entries}
+        write_text(own / file, yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
     write_json(own / RECORD, record)
 
 
 def registered(local_path: Path, suite: str) -> dict[str, dict[str, Any]]:
     """Model name -> what we registered for this suite (see :class:`Model`)."""
     try:
-        record: dict[str, dict[str, Any]] = json.loads((local_path / "suites" / suite / RECORD).read_bytes())
+        record: dict[str, dict[str, Any]] = json.loads((suite_folder(local_path, suite) / RECORD).read_bytes())
     except (OSError, ValueError):
         return {}
     return record
@@ -159,11 +189,6 @@ def registered(local_path: Path, suite: str) -> dict[str, dict[str, Any]]:
 def registered_models(local_path: Path, suite: str) -> dict[str, dict[str, Any]]:
     """The same without judges: which are replaced is said anew each time (JUDGE_OVERRIDES) and never remembered."""
     return {name: entry for name, entry in registered(local_path, suite).items() if not _is_judge(entry)}
-
-
-def has_judges(local_path: Path, suite: str) -> bool:
-    """Whether judges of this suite were replaced by an earlier invocation."""
-    return any(_is_judge(entry) for entry in registered(local_path, suite).values())
 
 
 def user_deployments(local_path: Path, model: str) -> list[str]:
@@ -317,12 +342,6 @@ def _builtin_text(file: str) -> str:
     helm = helm_folder()
     path = helm / "config" / file if helm else None
     return path.read_text(encoding="utf-8") if path and path.is_file() else ""
-
-
-def _write_yaml(path: Path, document: Mapping[str, Any]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True), encoding="utf-8")
-    temporary.replace(path)
 
 
 def announce(models: Sequence[Model]) -> None:

@@ -14,7 +14,7 @@ from typing import Optional
 
 from helm_repro.inside.deployments.endpoint import Endpoint, read_endpoint
 from helm_repro.inside.deployments.huggingface import LocalModel, default_name, read_local_model
-from helm_repro.inside.deployments.registration import suite_local_path
+from helm_repro.inside.deployments.registration import suite_folder, suite_local_path
 from helm_repro.inside.errors import VariableError
 from helm_repro.inside.inputs.board import Board
 from helm_repro.inside.inputs.shard import WHOLE, Shard, read_shard
@@ -61,6 +61,8 @@ class Settings:
     local_model: Optional[LocalModel] = None
     offline: bool = False
     request_cache: str = "shared"
+    # Where this invocation's models are registered, if not for the suite.
+    apart: Optional[str] = None
 
     @property
     def output_path(self) -> Path:
@@ -73,8 +75,13 @@ class Settings:
 
     @property
     def local_path(self) -> Path:
-        """HELM's ``--local-path``: prod_env, or the suite's own once it has models of its own."""
-        return suite_local_path(self.prod_env, self.suite)
+        """HELM's ``--local-path``: prod_env, or :attr:`registration` once there are models of one's own."""
+        return suite_local_path(self.prod_env, self.apart or self.suite)
+
+    @property
+    def registration(self) -> Path:
+        """Where this invocation registers models: for the suite, or apart from it."""
+        return suite_folder(self.prod_env, self.apart or self.suite)
 
     @property
     def suite_path(self) -> Path:

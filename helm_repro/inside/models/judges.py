@@ -88,7 +88,7 @@ def registrations(settings: Settings) -> list[registration.Model]:
     for deployment, substitute in substitutes(settings).items():
         if deployment in users:
             raise VariableError(VARIABLE, f"{deployment}={substitute}", f"{path} defines it as well; remove one")
-        arguments = {"substitute": substitute, "local_path": _local_path(settings)}
+        arguments = {"substitute": substitute, "local_path": str(settings.registration)}
         models.append(
             registration.Model(
                 name=deployment,
@@ -106,7 +106,3 @@ def registrations(settings: Settings) -> list[registration.Model]:
 def _model_of(settings: Settings, deployment: str) -> str:
     judges = settings.board.leaderboard.get("judges", [])
     return next((str(judge["model"]) for judge in judges if judge.get("deployment") == deployment), deployment)
-
-
-def _local_path(settings: Settings) -> str:
-    return str(settings.prod_env / "suites" / settings.suite)

@@ -7,7 +7,9 @@ files in prod_env, else the variables, else HELM.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from helm_repro.inside.data import offline
 from helm_repro.inside.deployments import endpoint, huggingface, newer_models, registration
@@ -42,18 +44,27 @@ def asked_at_endpoint(settings: Settings) -> list[str]:
 
 
 def register(settings: Settings) -> None:
-    """Check the user's registration files and write the suite's.
+    """Check the user's registration files and write the suite's, or that of a command that only looks.
 
     Raises:
         InsideError: a file or variable is wrong, or the suite holds other answers of the same model.
     """
     try:
         registration.check_user_files(settings.prod_env)
-        models = _models(settings)
-        _refuse_forgotten_source(settings, {model.name for model in models})
+        record = registration.registered_models(settings.prod_env, settings.suite)
+        models = _models(settings, record)
+        forgotten = _forgotten(settings, record, {model.name for model in models})
         models += judges.registrations(settings)
-        if models or registration.has_judges(settings.prod_env, settings.suite):
-            registration.register(models, settings.prod_env, settings.suite, settings.suite_path)
+        # Also to leave out judges that are replaced no longer.
+        if models or registration.registered(settings.prod_env, settings.suite):
+            registration.register(
+                models,
+                settings.prod_env,
+                settings.suite,
+                settings.suite_path,
+                folder=settings.registration,
+                forgotten=forgotten,
+            )
             registration.announce(models)
     except OSError as error:
         raise InsideError(f"DATA_DIR={settings.data_dir}: prod_env cannot be written to ({error})") from error
@@ -65,7 +76,7 @@ def facts(settings: Settings) -> dict[str, object]:
     return {name: record[name]["facts"] for name in settings.models if name in record}
 
 
-def _models(settings: Settings) -> list[registration.Model]:
+def _models(settings: Settings, record: Mapping[str, Mapping[str, Any]]) -> list[registration.Model]:
     version = str(settings.board.environment["helm_version"])
     home = Path(offline.cache_folders(settings.prod_env / "cache", os.environ)["HF_HOME"])
     hub = Hub(home, settings.offline, secret("HF_TOKEN", os.environ))
@@ -79,7 +90,9 @@ def _models(settings: Settings) -> list[registration.Model]:
             models.append(endpoint.model(settings.endpoint, name, version))
             if (tokenizer := endpoint.hub_tokenizer(settings.endpoint)) and not hub.holds(tokenizer):
                 hub.snapshot("MODEL_TOKENIZER", tokenizer, tokenizer)
-        elif settings.local_model and (local := huggingface.model(settings.local_model, name, hub)):
+        elif settings.local_model and (
+            local := huggingface.model(settings.local_model, name, hub, record.get(name, {}).get("facts"))
+        ):
             models.append(local)
             choices = {}
         elif newer := newer_models.model(name):
@@ -90,14 +103,29 @@ def _models(settings: Settings) -> list[registration.Model]:
     return models
 
 
-def _refuse_forgotten_source(settings: Settings, decided: set[str]) -> None:
-    """A model that this suite knows from an endpoint is not silently asked there again."""
-    record = registration.registered(settings.prod_env, settings.suite)
-    for name in settings.models:
-        if name in record and name not in decided and not registration.user_deployments(settings.prod_env, name):
-            was = record[name]["facts"]
-            raise VariableError(
-                "MODELS_TO_RUN",
-                name,
-                f"suite {settings.suite} was started with {was['variable']}={was['source']}; set it again",
-            )
+def _forgotten(settings: Settings, record: Mapping[str, Mapping[str, Any]], decided: set[str]) -> list[str]:
+    """Models that an earlier invocation registered for the suite, and about which this one says nothing.
+
+    Raises:
+        VariableError: the suite has begun; the model is not silently asked there again, nor elsewhere.
+    """
+    forgotten = [
+        name
+        for name in settings.models
+        if name in record and name not in decided and not registration.user_deployments(settings.prod_env, name)
+    ]
+    for name in forgotten if _has_begun(settings.suite_path) else ():
+        was = record[name]["facts"]
+        variables = huggingface.variables(was) or {was["variable"]: was["source"]}
+        given = " ".join(f"{variable}={value}" for variable, value in variables.items())
+        raise VariableError(
+            "MODELS_TO_RUN",
+            name,
+            f"suite {settings.suite} was started with {given}; set {'it' if len(variables) == 1 else 'them'} again",
+        )
+    return forgotten
+
+
+def _has_begun(suite_path: Path) -> bool:
+    # Its name as suite.identity, a package after this one, has it.
+    return (suite_path / "suite.json").is_file() or any(suite_path.glob("*/run_spec.json"))

@@ -56,12 +56,28 @@ def identity(settings: Settings) -> dict[str, Any]:
     }
 
 
+def check(settings: Settings) -> None:
+    """Refuse a suite that :func:`claim` would refuse, before anything is written for it.
+
+    Raises:
+        VariableError: as :func:`claim`.
+    """
+    _continued(settings)
+
+
 def claim(settings: Settings) -> None:
     """Record the suite's identity, or check that it is the recorded one.
 
     Raises:
         VariableError: a field differs and ``RESUME`` is not ``force``; it names the first such field.
     """
+    record = _continued(settings)
+    record["models"] = sorted({*record["models"], *settings.models})
+    write_json(settings.suite_path / FILE_NAME, record)
+
+
+def _continued(settings: Settings) -> dict[str, Any]:
+    """The suite's record as this invocation goes on with it."""
     path = settings.suite_path / FILE_NAME
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     mine = identity(settings)
@@ -85,8 +101,7 @@ def claim(settings: Settings) -> None:
             )
         record["forced"].append({"time": now, "from": record["identity"], "to": mine})
     record["identity"] = mine
-    record["models"] = sorted({*record["models"], *settings.models})
-    write_json(path, record)
+    return record
 
 
 def free_suite_name(settings: Settings) -> str:

@@ -6,9 +6,9 @@ import contextlib
 import itertools
 import json
 import os
-import socket
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -43,12 +43,16 @@ def write_json(path: Path, value: Any) -> None:
     Raises:
         OSError: it could not be written; what was there before still is.
     """
-    # Containers that share a volume have equal process numbers.
-    temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}")
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """As :func:`write_json`, for any text."""
+    # Containers that share a volume have equal process numbers, and with the host's network one name.
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         with temporary.open("w", encoding="utf-8") as file:
-            json.dump(value, file, indent=1, ensure_ascii=False)
-            file.write("\n")
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
