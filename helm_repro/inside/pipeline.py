@@ -34,7 +34,7 @@ from helm_repro.inside.suite import gaps, identity, invocation, sharding
 from helm_repro.inside.suite.state import looks_complete
 from helm_repro.inside.suite.suite_lock import locked
 from helm_repro.inside.system.cpus import usable_cpus
-from helm_repro.inside.variables import BY_NAME
+from helm_repro.inside.variables import BY_NAME, JUDGES_VARIABLE
 
 
 def run_stages(settings: Settings, as_json: bool = False, environ: Mapping[str, str] = os.environ) -> ExitCode:
@@ -107,9 +107,12 @@ def helm_process(settings: Settings, environ: Mapping[str, str], credentials: Cr
     base_url = settings.endpoint.base_url if settings.endpoint else None
     environ = without_fallbacks(environ) if settings.endpoint else environ
     caches = offline.environment(settings.prod_env / "cache", environ, settings.offline, base_url)
-    # The runner has no flag for it (see parallel_runner).
-    jobs = {"JOBS": "auto" if settings.jobs is None else str(settings.jobs)}
-    return HelmProcess(settings.data_dir, {**environ, **caches, **keys, **jobs})
+    # The runner has no flags for them.
+    for_runner = {
+        "JOBS": "auto" if settings.jobs is None else str(settings.jobs),
+        JUDGES_VARIABLE: " ".join(judges.deployments(settings, credentials)),
+    }
+    return HelmProcess(settings.data_dir, {**environ, **caches, **keys, **for_runner})
 
 
 def start(helm: HelmProcess, settings: Settings, wanted: Sequence[str]) -> None:

@@ -28,6 +28,9 @@ class Variable:
     secret: bool = False
 
 
+# From the entrypoint to HELM's process: deployments of the leaderboard's judges.
+JUDGES_VARIABLE = "HELM_REPRO_JUDGES"
+
 STAGES = ("run", "summarize", "server")
 
 VARIABLES: tuple[Variable, ...] = (
@@ -41,8 +44,8 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("PRIORITY", "run entries up to this priority, 1 to 5", board="priority", helm_page=True),
     Variable("STAGES", "stages to run, in this order", default="run,summarize,server", choices=STAGES),
     Variable("NUM_THREADS", "requests in flight, in all", default="4"),
-    Variable("JOBS", "processes that share the runs; `auto`: two per CPU, at most 4, and 1 for a model computed here",
-             default="auto"),
+    Variable("JOBS", "processes that share the runs; `auto`: two per CPU, at most 4, and 1 if a model or judge is "
+             "computed here", default="auto"),
     Variable("PORT", "port of the server stage", default="8000"),
     Variable("SERVER_HOST", "address that the server stage listens on", default="0.0.0.0"),
     Variable("DATA_DIR", "directory that holds benchmark_output and prod_env", default="/data"),

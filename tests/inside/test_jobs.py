@@ -32,5 +32,20 @@ def test_a_model_computed_here_is_loaded_once(found):
     assert {found["chosen"][f"{cpus}, local"] for cpus in (1, 2, 8)} == {1}
 
 
+def test_a_judge_computed_here_is_loaded_once(found):
+    local, hosted = "huggingface/gpt2", "openai/gpt-4o-2024-05-13"
+    assert found["judges"] == {
+        "hosted": [[hosted], 4],
+        "by another": [[hosted], 4],
+        "here": [[local, hosted], 1],
+        "here, not asked": [[], 4],
+        "here, by a metric": [[local], 1],
+        "unknown": [[], 4],
+        "jury": [[hosted], 4],
+        "jury here": [[local], 1],
+        "jury replaced": [[local], 1],
+    }
+
+
 def test_the_run_spec_with_most_requests_goes_first(found):
     assert found["order"] == ["perturbed", "large", "trials", "small", "as small"]

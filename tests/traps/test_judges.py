@@ -162,3 +162,25 @@ def test_a_suite_is_marked_and_keeps_its_judge(smoke_board, helm_python, two_mod
     assert forced.returncode == 0, forced.stderr
     assert GPT not in registration.registered(tmp_path / "data/prod_env", "my-suite")
     assert GPT not in (own / "model_deployments.yaml").read_text()
+
+
+@pytest.mark.helm
+@pytest.mark.parametrize(("variables", "jobs"), [({}, 2), ({"JUDGE_OVERRIDES": f"{GPT}=simple/model1"}, 1)])
+def test_a_judge_in_the_container_is_loaded_by_one_process(run_board, tmp_path, variables, jobs):
+    conf = tmp_path / "two.conf"
+    conf.write_text(
+        'entries: [{description: "harm_bench:model=text", priority: 1}\n'
+        '{description: "harm_bench_gcg_transfer:model=text", priority: 1}]\n'
+    )
+    done = run_board(
+        "safety",
+        "run",
+        RUN_ENTRIES_CONF_PATH=str(conf),
+        PREFLIGHT="off",
+        RUN_ATTEMPTS="1",
+        MAX_EVAL_INSTANCES="1",
+        MODELS_TO_RUN="openai/gpt-4o-2024-11-20",
+        **variables,
+    )
+    # Without a network the runs find no data; by then it is decided who runs them.
+    assert f"Running 2 run specs in {jobs} processes" in done.stdout + done.stderr

@@ -10,7 +10,6 @@ import os
 from pathlib import Path
 from typing import Any, Optional
 
-from helm_repro.inside.checks.reach import answering
 from helm_repro.inside.deployments import client_kinds
 from helm_repro.inside.deployments.clients import missing_package, remedy
 from helm_repro.inside.deployments.device import device
@@ -37,6 +36,8 @@ def probe(deployments: list[str], local_path: str) -> list[dict[str, Any]]:
         register_configs_from_directory,
     )
     from helm.benchmark.model_deployment_registry import get_model_deployment
+
+    from helm_repro.inside.deployments.substitute import answering
 
     log_lines.rewrite(passed_on(os.environ, Path(local_path)).redact)
     register_builtin_configs_from_helm_package()

@@ -39,6 +39,8 @@ def unreachable(deployments: list[str], local_path: str, hosts: list[str]) -> li
     )
     from helm.common.general import get_credentials
 
+    from helm_repro.inside.deployments.substitute import answering
+
     register_builtin_configs_from_helm_package()
     register_configs_from_directory(local_path)
     credentials = get_credentials(local_path)
@@ -48,21 +50,6 @@ def unreachable(deployments: list[str], local_path: str, hosts: list[str]) -> li
         if deployment is not None and (where := _elsewhere(deployment, credentials, {host.lower() for host in hosts})):
             found.append({"deployment": name, "where": where})
     return found
-
-
-def answering(name: str) -> Any:
-    """HELM's record of what answers under this deployment's name, past a substitute; ``None`` if HELM knows none."""
-    from helm.benchmark.model_deployment_registry import get_model_deployment
-
-    try:
-        deployment = get_model_deployment(name)
-        if deployment.client_spec.class_name == "helm_repro.inside.deployments.substitute.SubstituteClient":
-            from helm_repro.inside.deployments.substitute import find_deployment
-
-            return find_deployment(deployment.client_spec.args["substitute"])
-    except Exception:  # HELM's generators of hub models also end in whatever the hub's client raises
-        return None
-    return deployment
 
 
 def _elsewhere(deployment: Any, credentials: Mapping[str, Any], hosts: Collection[str]) -> str:

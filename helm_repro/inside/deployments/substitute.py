@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Optional
 
 from helm.benchmark.model_deployment_registry import (
     ALL_MODEL_DEPLOYMENTS,
@@ -47,6 +48,20 @@ class SubstituteClient(Client):  # type: ignore[misc]
         )
 
 
+CLASS_NAME = f"{SubstituteClient.__module__}.{SubstituteClient.__name__}"
+
+
+def answering(name: str) -> Optional[ModelDeployment]:
+    """What answers under this deployment's name, past a substitute; ``None`` if HELM knows none."""
+    try:
+        deployment = get_model_deployment(name)
+        if deployment.client_spec.class_name == CLASS_NAME:
+            return find_deployment(deployment.client_spec.args["substitute"])
+    except Exception:  # HELM's generators of hub models also end in whatever the hub's client raises
+        return None
+    return deployment
+
+
 def find_deployment(name: str) -> ModelDeployment:
     """The deployment of that name, or else the model's default one.
 
@@ -58,8 +73,7 @@ def find_deployment(name: str) -> ModelDeployment:
         ModelDeploymentNotFoundError: HELM knows no such deployment or model.
     """
     if name not in DEPLOYMENT_NAME_TO_MODEL_DEPLOYMENT:
-        own = f"{SubstituteClient.__module__}.{SubstituteClient.__name__}"
-        of_model = [d for d in ALL_MODEL_DEPLOYMENTS if d.model_name == name and d.client_spec.class_name != own]
+        of_model = [d for d in ALL_MODEL_DEPLOYMENTS if d.model_name == name and d.client_spec.class_name != CLASS_NAME]
         for deployment in [*reversed([d for d in of_model if not d.deprecated]), *reversed(of_model)]:
             return deployment
     return get_model_deployment(name)

@@ -28,6 +28,12 @@ def asked(judge: Mapping[str, Any], credentials: Credentials) -> str | None:
     return judge.get("deployment") or credentials.values.get("CRITIQUE_MODEL_NAME")
 
 
+def deployments(settings: Settings, credentials: Credentials) -> list[str]:
+    """Deployments that the leaderboard's judges may be asked at; which runs ask which is in the plan."""
+    listed = [asked(judge, credentials) for judge in settings.board.leaderboard.get("judges", [])]
+    return sorted({*filter(None, listed), *settings.judge_overrides})
+
+
 def redefined(settings: Settings) -> dict[str, str]:
     """Judge's deployment -> what answers there now, by JUDGE_OVERRIDES or by the user's own deployments file."""
     users = {entry["name"] for entry in registration.read_entries(settings.prod_env / registration.DEPLOYMENTS)}

@@ -28,7 +28,7 @@ from helm.proxy.services.service import CACHE_DIR
 
 from helm_repro.inside.inputs.credentials import passed_on
 from helm_repro.inside.inputs.shard import read_shard
-from helm_repro.inside.parallel.jobs import JOBS_VARIABLE, choose_jobs, longest_first
+from helm_repro.inside.parallel.jobs import JOBS_VARIABLE, choose_jobs, judges_of, longest_first
 from helm_repro.inside.parallel.pool import Pool
 from helm_repro.inside.parallel.request_cache import answers_folder, release
 from helm_repro.inside.parallel.slots import Slots
@@ -40,6 +40,7 @@ from helm_repro.inside.process.warm import (
     modules_of_scenarios,
 )
 from helm_repro.inside.suite.journal import Journal
+from helm_repro.inside.variables import JUDGES_VARIABLE
 
 
 class ParallelRunner(Runner):  # type: ignore[misc]
@@ -54,10 +55,11 @@ class ParallelRunner(Runner):  # type: ignore[misc]
         todo = longest_first([spec for spec in run_specs if not self._is_skipped(spec)])
         if not todo:
             return
-        modules = modules_of_deployments(spec.adapter_spec.model_deployment for spec in todo)
+        judges = judges_of(todo, os.environ.get(JUDGES_VARIABLE, "").split())
+        modules = modules_of_deployments([*(spec.adapter_spec.model_deployment for spec in todo), *judges])
         modules += modules_of_scenarios(spec.scenario_spec.class_name for spec in todo)
         import_for_requests(modules, judged=any(spec.annotators for spec in todo))
-        jobs = choose_jobs(os.environ.get(JOBS_VARIABLE) or "auto", todo)
+        jobs = choose_jobs(os.environ.get(JOBS_VARIABLE) or "auto", todo, judges)
         hlog(f"Running {len(todo)} run specs in {jobs} processes")
         execution_spec = self.executor.execution_spec
         cache_path = Path(execution_spec.local_path or ".", CACHE_DIR)
