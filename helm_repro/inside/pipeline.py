@@ -52,7 +52,7 @@ def run_stages(settings: Settings, as_json: bool = False, environ: Mapping[str, 
             if settings.resume == NEW_SUITE:
                 settings = settings.with_suite(identity.free_suite_name(settings))
             settings.suite_path.mkdir(parents=True, exist_ok=True)
-            with locked(settings.suite_path, settings.part):
+            with locked(settings.suite_path, settings.shard):
                 invocation.mark(settings.suite_path, environ)
                 code, complete = _run(helm, settings, environ, credentials)
         start(helm, settings, [stage for stage in settings.stages if stage != "run"])

@@ -66,7 +66,7 @@ def test_a_shard_only_runs(board) -> None:
     variables = {"MODELS_TO_RUN": "a/b", "SHARD_INDEX": "0", "SHARD_COUNT": "2"}
     settings = read_settings(variables, board)
     assert settings.stages == ("run",)
-    assert settings.part == "shard-0-of-2"
+    assert settings.shard == Shard(0, 2)
     with pytest.raises(VariableError, match="STAGES=run,summarize: shard 0 of 2 can only run"):
         read_settings(variables, board, ["run", "summarize"])
     # The job that summarizes may be part of an array job too.

@@ -107,6 +107,9 @@ def test_a_second_writer_is_refused_and_a_dead_one_is_not_waited_for(make_suite,
     code, output = suite.finish(PREFLIGHT="off")
     assert code == 2
     assert "SUITE_NAME=my-suite: is being written by process" in output
+    code, output = suite.finish(PREFLIGHT="off", SHARD_INDEX="0", SHARD_COUNT="2")
+    assert code == 2
+    assert "SUITE_NAME=my-suite: is being written by process" in output
     kill_hard(first)
     server.latency = 0
     code, output = suite.finish(PREFLIGHT="off")

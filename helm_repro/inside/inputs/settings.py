@@ -87,11 +87,6 @@ class Settings:
     def suite_path(self) -> Path:
         return self.output_path / "runs" / self.suite
 
-    @property
-    def part(self) -> str:
-        """What of the suite this invocation writes: all of it, or one shard."""
-        return self.shard.name or "suite"
-
     def part_file(self, name: str) -> str:
         """Name of a file that each invocation on the suite writes for itself (one per shard)."""
         return self.shard.file_name(name)

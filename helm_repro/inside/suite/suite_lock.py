@@ -1,4 +1,9 @@
-"""One writer per suite: the second container on the same suite waits or is refused.
+"""One writer per suite: the second container on the same suite is refused.
+
+A suite has one writer, or the shards of one division, one process each. Whoever writes
+locks a file of its own, ``suite.lock`` or ``shard-2-of-4.lock``, and then looks whether a
+rival's is held: for a whole run every shard's, for a shard that of a whole run and those
+of other numbers of shards, which divide the same runs in another way.
 
 Two marks, because neither is enough alone. ``flock`` is released by the kernel the
 moment its owner dies, but not every shared file system carries it between machines. The
@@ -14,74 +19,113 @@ import fcntl
 import functools
 import json
 import os
+import re
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
 from helm_repro.inside.errors import InsideError, VariableError
 from helm_repro.inside.exit_codes import ExitCode
+from helm_repro.inside.inputs.shard import WHOLE, Shard
+from helm_repro.inside.system.locks import byte_lock
 
 HEARTBEAT_SECONDS = 1.0
 _WATCH_SECONDS = 3.5
+_SHARDS_LOCK = re.compile(r"shard-(?P<index>[0-9]+)-of-(?P<count>[0-9]+)\.lock")
+
+# What an owner has written into its lock file.
+_Record = dict[str, Any]
 
 
 @contextlib.contextmanager
-def locked(suite_path: Path, part: str = "suite") -> Iterator[None]:
-    """Hold the lock of the suite (or of one shard of it) for the length of the block.
+def locked(suite_path: Path, shard: Shard = WHOLE) -> Iterator[None]:
+    """Hold the suite (or one shard of it) for the length of the block.
 
     Raises:
-        VariableError: another process owns it; the message names it.
+        VariableError: another process writes it, or what this one would write; the message names it.
     """
-    path = suite_path / f"{part}.lock"
+    path = suite_path / f"{shard.name or 'suite'}.lock"
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
         raise InsideError(f"{path}: {error.strerror}", ExitCode.CONFIGURATION) from error
     try:
-        _acquire(descriptor, path, suite_path.name)
-        ended = threading.Event()
-        heart = threading.Thread(target=_beat, args=(descriptor, ended), daemon=True)
-        heart.start()
-        try:
+        # In turn, so that of two rivals that start together one goes on.
+        with byte_lock(suite_path, "writers"):
+            flocked = _flock(descriptor, path, fcntl.LOCK_EX)
+            for rival in _rivals(suite_path, shard):
+                _refuse_locked(rival)
+        _refuse_beating([path], flocked)
+        with _beating(descriptor):
+            # Only now: a rival on another machine, where flock may not be seen, looks for our heartbeat.
+            _refuse_beating(_rivals(suite_path, shard), flocked)
             yield
-        finally:
-            ended.set()
-            heart.join()
-            with contextlib.suppress(OSError):
-                os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
 
 
-def _acquire(descriptor: int, path: Path, suite: str) -> None:
+def _rivals(suite_path: Path, shard: Shard) -> list[Path]:
+    """Lock files of those that write what this one would; not those of the same division's other shards."""
+    holders = {path: _holder(path) for path in sorted(suite_path.glob("*.lock"))}
+    return [path for path, holder in holders.items() if holder and holder.count != shard.count]
+
+
+def _flock(descriptor: int, path: Path, operation: int) -> bool:
+    """Lock the file; ``False`` on a file system without flock, where the heartbeat alone decides.
+
+    Raises:
+        VariableError: somebody holds it.
+    """
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise _owned(_owner(path), suite) from None
+        raise _owned(path, _record(path)) from None
     except OSError:
-        flocked = False  # A file system without flock: the heartbeat alone decides.
-    else:
-        flocked = True
-    before = _owner(path)
-    if before is None or (flocked and before.get("boot") == _boot_id()):
-        _write_owner(descriptor)
+        return False
+    return True
+
+
+def _refuse_locked(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        _flock(descriptor, path, fcntl.LOCK_SH)
+    finally:
+        os.close(descriptor)
+
+
+def _refuse_beating(paths: Sequence[Path], flocked: bool) -> None:
+    """Watch what the owners have written, as far as flock has not told that they are dead."""
+    records = {path: record for path in paths if (record := _record(path))}
+    unsure = {path: record for path, record in records.items() if not (flocked and record.get("boot") == _boot_id())}
+    if not unsure:
         return
     time.sleep(_WATCH_SECONDS)
-    after = _owner(path)
-    if after is not None and after != before:
-        raise _owned(after, suite)
-    _write_owner(descriptor)
+    for path, before in unsure.items():
+        after = _record(path)
+        if after is not None and after != before:
+            raise _owned(path, after)
 
 
-def _owned(owner: Optional[dict[str, Any]], suite: str) -> VariableError:
-    who = f"process {owner['pid']} on {owner['host']}" if owner else "another process"
-    return VariableError("SUITE_NAME", suite, f"is being written by {who}; wait for it or choose another name")
+def _owned(path: Path, record: Optional[_Record]) -> VariableError:
+    who = f"process {record['pid']} on {record['host']}" if record else "another process"
+    holder = _holder(path)
+    part = f"{holder}, " if holder and not holder.is_whole else ""
+    reason = f"is being written by {part}{who}; wait for it or choose another name"
+    return VariableError("SUITE_NAME", path.parent.name, reason)
 
 
-def _owner(path: Path) -> Optional[dict[str, Any]]:
+def _holder(path: Path) -> Optional[Shard]:
+    """Whose lock file this is; ``None`` if it is no such file."""
+    if path.name == "suite.lock":
+        return WHOLE
+    match = _SHARDS_LOCK.fullmatch(path.name)
+    return Shard(int(match["index"]), int(match["count"])) if match else None
+
+
+def _record(path: Path) -> Optional[_Record]:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -89,7 +133,29 @@ def _owner(path: Path) -> Optional[dict[str, Any]]:
     return record if isinstance(record, dict) else None
 
 
-def _write_owner(descriptor: int) -> None:
+@contextlib.contextmanager
+def _beating(descriptor: int) -> Iterator[None]:
+    """Be known as the owner, and as alive, for the length of the block."""
+    _write_record(descriptor)
+    ended = threading.Event()
+    heart = threading.Thread(target=_beat, args=(descriptor, ended), daemon=True)
+    heart.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        heart.join()
+        with contextlib.suppress(OSError):
+            os.ftruncate(descriptor, 0)
+
+
+def _beat(descriptor: int, ended: threading.Event) -> None:
+    while not ended.wait(HEARTBEAT_SECONDS):
+        with contextlib.suppress(OSError):
+            _write_record(descriptor)
+
+
+def _write_record(descriptor: int) -> None:
     record = {"host": socket.gethostname(), "pid": os.getpid(), "boot": _boot_id(), "heartbeat": round(time.time(), 3)}
     # Fixed width: a reader never sees the tail of a longer, older record.
     os.pwrite(descriptor, json.dumps(record).ljust(300).encode(), 0)
@@ -99,9 +165,3 @@ def _write_owner(descriptor: int) -> None:
 def _boot_id() -> str:
     """The same for everything that runs on this kernel until it is booted again."""
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-
-
-def _beat(descriptor: int, ended: threading.Event) -> None:
-    while not ended.wait(HEARTBEAT_SECONDS):
-        with contextlib.suppress(OSError):
-            _write_owner(descriptor)
