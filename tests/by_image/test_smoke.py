@@ -61,14 +61,7 @@ def test_all_three_stages_become_healthy_serve_and_stop_in_order(smoke_image, co
         environment={**ENVIRONMENT, "MAX_EVAL_INSTANCES": "2"},
         ports={"8000/tcp": ("127.0.0.1", None)},
     )
-    deadline = time.monotonic() + 300
-    while True:
-        container.reload()
-        assert container.status == "running", container.logs().decode()
-        if container.attrs["State"]["Health"]["Status"] == "healthy":
-            break
-        assert time.monotonic() < deadline, container.logs().decode()
-        time.sleep(1)
+    _wait_until_healthy(container)
     port = container.attrs["NetworkSettings"]["Ports"]["8000/tcp"][0]["HostPort"]
     base = f"http://127.0.0.1:{port}"
     assert "<html" in _get(f"{base}/").lower()
@@ -76,6 +69,21 @@ def test_all_three_stages_become_healthy_serve_and_stop_in_order(smoke_image, co
     # Docker kills, with 137, what has not ended by then.
     container.stop(timeout=10)
     assert container.wait()["StatusCode"] in (0, 143)
+
+
+def test_a_container_with_only_the_server_becomes_healthy(smoke_image, containers, tmp_path):
+    volumes = {str(tmp_path): {"bind": "/data", "mode": "rw"}}
+    user = f"{os.getuid()}:{os.getgid()}"
+    variables = {**ENVIRONMENT, "MAX_EVAL_INSTANCES": "2"}
+    code, output = containers.finish(smoke_image, "run", "summarize", environment=variables, volumes=volumes, user=user)
+    assert code == 0, output
+    _wait_until_healthy(containers.start(smoke_image, "server", volumes=volumes, user=user))
+
+
+def test_a_container_without_a_server_is_healthy_as_long_as_it_runs(smoke_image, containers):
+    variables = {**ENVIRONMENT, "MAX_EVAL_INSTANCES": "1000"}
+    container = containers.start(smoke_image, "run", "summarize", environment=variables)
+    _wait_until_healthy(container)
 
 
 def test_sigterm_in_the_middle_of_a_run(smoke_image, containers):
@@ -156,6 +164,17 @@ def test_no_certificate_or_index_of_the_building_machine_is_in_the_image(smoke_i
     assert not [pem for pem in ours if pem in inside]
     assert "INDEX" not in inside
     assert "PROXY" not in inside.upper()
+
+
+def _wait_until_healthy(container):
+    deadline = time.monotonic() + 300
+    while True:
+        container.reload()
+        assert container.status == "running", container.logs().decode()
+        if container.attrs["State"]["Health"]["Status"] == "healthy":
+            break
+        assert time.monotonic() < deadline, container.logs().decode()
+        time.sleep(1)
 
 
 def _certificates(bundle: str) -> list[str]:

@@ -23,7 +23,8 @@ COMMANDS: dict[str, tuple[Callable[[Settings, bool], int], list[str]]] = {
     "dry-run": (dry_run.dry_run, ["run"]),
     "warm": (fill_cache.fill_cache, ["run"]),
     "await-shards": (await_shards.run_await_shards, ["summarize"]),
-    "healthcheck": (health.check, []),
+    # Whatever the container does, it needs no more than a server does.
+    "healthcheck": (health.check, ["server"]),
 }
 BOARD_COMMANDS = {"describe": describe.print_description, "check-board": complete_board}
 WORDS = (*STAGES, *COMMANDS, *BOARD_COMMANDS)

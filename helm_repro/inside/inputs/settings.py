@@ -110,18 +110,7 @@ def read_settings(
     """
     here = working_directory or Path.cwd()
     source = _Source(environ, board)
-    chosen = tuple(stages) or source.words("STAGES")
-    for stage in chosen:
-        if stage not in STAGES:
-            raise VariableError("STAGES", stage, f"unknown stage, allowed: {', '.join(STAGES)}")
-    shard = read_shard(environ) if "run" in chosen else WHOLE
-    if not shard.is_whole:
-        if not stages and source.given("STAGES") is None:
-            chosen = ("run",)
-        elif set(chosen) != {"run"}:
-            raise VariableError(
-                "STAGES", ",".join(chosen), f"{shard} can only run; summarize once all shards have ended"
-            )
+    chosen, shard = _stages_and_shard(source, environ, stages)
     resume = source.choice("RESUME")
     if not shard.is_whole and resume == NEW_SUITE:
         raise VariableError("RESUME", resume, REFUSED_IN_SHARDS)
@@ -129,7 +118,7 @@ def read_settings(
     models = source.models_to_run(required="run" in chosen)
     return Settings(
         board=board,
-        stages=tuple(stage for stage in STAGES if stage in chosen),
+        stages=chosen,
         models=models,
         suite=source.suite(),
         conf_path=source.conf_path(here),
@@ -157,6 +146,33 @@ def read_settings(
         offline=source.choice("OFFLINE") == "1",
         request_cache=source.choice("REQUEST_CACHE"),
     )
+
+
+def read_stages(environ: Mapping[str, str], board: Board, stages: Sequence[str] = ()) -> tuple[str, ...]:
+    """The stages of these settings, whatever else is wrong with them.
+
+    Raises:
+        VariableError: as :func:`read_settings`.
+    """
+    return _stages_and_shard(_Source(environ, board), environ, stages)[0]
+
+
+def _stages_and_shard(
+    source: _Source, environ: Mapping[str, str], stages: Sequence[str]
+) -> tuple[tuple[str, ...], Shard]:
+    chosen = tuple(stages) or source.words("STAGES")
+    for stage in chosen:
+        if stage not in STAGES:
+            raise VariableError("STAGES", stage, f"unknown stage, allowed: {', '.join(STAGES)}")
+    shard = read_shard(environ) if "run" in chosen else WHOLE
+    if not shard.is_whole:
+        if not stages and source.given("STAGES") is None:
+            chosen = ("run",)
+        elif set(chosen) != {"run"}:
+            raise VariableError(
+                "STAGES", ",".join(chosen), f"{shard} can only run; summarize once all shards have ended"
+            )
+    return tuple(stage for stage in STAGES if stage in chosen), shard
 
 
 class _Source:
