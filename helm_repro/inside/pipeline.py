@@ -2,7 +2,7 @@
 
 Invariants: nothing is written to a suite that another process writes or that was
 started with other parameters; a failing run never keeps the rest from being
-summarised; the receipt is written however the invocation ends.
+summarised; once a suite is claimed, the receipt is written however the run stage ends.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from helm_repro.inside import failures
 from helm_repro.inside.checks import preflight
 from helm_repro.inside.data import offline, own_data
 from helm_repro.inside.deployments.endpoint import without_fallbacks
-from helm_repro.inside.errors import InsideError, Stopped, VariableError
+from helm_repro.inside.errors import InsideError, VariableError
 from helm_repro.inside.exit_codes import ExitCode
 from helm_repro.inside.inputs.credentials import Credentials, read_credentials
 from helm_repro.inside.inputs.settings import NEW_SUITE, Settings
@@ -229,16 +229,11 @@ def _run(
     plan, wanted = sharding.part_of(settings, plan, wanted)
     outcome.say_plan(settings, plan)
     record = outcome.Record(settings, environ, credentials, plan)
+    report = run_stage.begin(settings, plan, wanted)
     try:
-        report = run_stage.run(
-            helm,
-            settings,
-            plan,
-            wanted,
-            lambda: _before_running(helm, settings, plan, credentials),
-        )
-    except Stopped as stopped:
-        record.write(None, stopped.exit_code)
+        run_stage.run(helm, settings, plan, wanted, report, lambda: _before_running(helm, settings, plan, credentials))
+    except InsideError as error:
+        record.write_unfinished(report, error)
         raise
     code = outcome.exit_code(plan, report)
     record.write(report, code)

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.conftest import ROOT, entrypoint_environment
+from tests.conftest import ROOT, entrypoint_environment, entrypoint_with
 from tests.support.same_results import assert_same_results
 
 pytestmark = pytest.mark.helm
@@ -143,3 +143,19 @@ def test_offline_without_data_names_the_host(helm_entrypoint, tmp_path, internet
     done = helm_entrypoint("warm", OFFLINE="1", **variables)
     assert done.returncode == 2
     assert "OFFLINE=1: warm is what needs the network" in done.stderr
+
+
+def test_a_helm_run_that_dies_before_its_runs_begin_is_no_success(helm_python, smoke_board, tmp_path, internet):
+    board, data = tmp_path / "board", tmp_path / "data"
+    shutil.copytree(smoke_board, board)
+    record = json.loads((board / "board.json").read_text())
+    record["leaderboard"]["plugins"] = ["no_such_plugin"]
+    (board / "board.json").write_text(json.dumps(record))
+    (data / "prod_env/cache/nltk/tokenizers/punkt_tab").mkdir(parents=True)
+    proxy = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), internet[0]) | {"no_proxy": ""}
+    done = entrypoint_with(helm_python, board, data)("warm", MODELS_TO_RUN="simple/model1", **proxy)
+    assert done.returncode == 3, done.stderr
+    assert "no_such_plugin" in done.stderr
+    assert (
+        done.stderr.splitlines()[-1] == "helm-repro: error warm: helm-run ended with 1, so data is missing; see above"
+    )

@@ -14,7 +14,7 @@ import dataclasses
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from helm_repro.inside import pipeline
@@ -36,7 +36,7 @@ def fill_cache(settings: Settings, as_json: bool = False, environ: Mapping[str, 
     """Fill the cache and write datasets.lock.
 
     Raises:
-        InsideError: no run spec could be constructed.
+        InsideError: no run spec could be constructed, or something could not be fetched.
     """
     if settings.offline:
         raise VariableError("OFFLINE", "1", "warm is what needs the network; run it without")
@@ -59,7 +59,7 @@ def fill_cache(settings: Settings, as_json: bool = False, environ: Mapping[str, 
         plan = pipeline.make_plan(helm, looking)
         wanted = pipeline.wanted_runs(settings, plan)
         conf = run_stage.write_conf(looking, plan, set(wanted))
-        helm.command([*stages.run_command(looking, conf), "--cache-instances", "--cache-instances-only"])
+        status = helm.command([*stages.run_command(looking, conf), "--cache-instances", "--cache-instances-only"])
         deployments = sorted({spec["adapter_spec"]["model_deployment"] for spec in wanted.values()})
         problems = helm.call(
             "helm_repro.inside.data.prefetch:prefetch", deployments=deployments, local_path=str(looking.local_path)
@@ -79,14 +79,28 @@ def fill_cache(settings: Settings, as_json: bool = False, environ: Mapping[str, 
         "warm",
         f"{len(lock['files'])} files, {size / 1e6:.1f} MB recorded in {datasets_lock.path_of(settings.prod_env)}",
     )
+    _refuse_gaps(problems, len(wanted), 0 if failed else status)
+    return ExitCode.OK
+
+
+def _refuse_gaps(problems: Sequence[str], wanted: int, status: int) -> None:
+    """Say what could not be had.
+
+    Args:
+        status: helm-run's exit status, unless the problems explain it.
+
+    Raises:
+        InsideError: anything could not be had.
+    """
     for problem in problems:
         say("warm", f"problem: {problem}")
+    if status != 0:
+        raise InsideError(f"warm: helm-run ended with {status}, so data is missing; see above", ExitCode.PARTIAL)
     if problems:
         raise InsideError(
-            f"warm: {len(problems)} of {len(wanted)} runs' data or tools could not be had; the first: {problems[0]}",
+            f"warm: {len(problems)} of {wanted} runs' data or tools could not be had; the first: {problems[0]}",
             ExitCode.UPSTREAM_DATA,
         )
-    return ExitCode.OK
 
 
 def _downloads(log: Path) -> dict[str, str]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Optional
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from helm_repro.inside import failures
+from helm_repro.inside.errors import InsideError, Stopped
 from helm_repro.inside.exit_codes import ExitCode
 from helm_repro.inside.inputs.credentials import Credentials
 from helm_repro.inside.inputs.settings import Settings
 from helm_repro.inside.log import say
 from helm_repro.inside.models import judges
 from helm_repro.inside.plan import caveats
-from helm_repro.inside.running.run_stage import RunReport
+from helm_repro.inside.running.run_stage import RunReport, finished_since
 from helm_repro.inside.suite.receipt import write_receipt
 from helm_repro.inside.suite.state import RunState
 
@@ -63,21 +64,33 @@ class Record:
         self._credentials = credentials
         self._plan = plan
 
-    def write(self, report: Optional[RunReport], code: int) -> None:
-        """Say the result and write receipt.json.
-
-        Args:
-            report: ``None`` if the stage was stopped before its end.
-        """
+    def write(self, report: RunReport, code: int) -> None:
+        """Say the result and write receipt.json."""
         planned = len(self._plan["run_specs"]) + len(self._plan["failed"])
-        complete = len(report.complete) if report else 0
-        partial = self._gaps(report, planned)
-        runs = [self._of_run(report, name, state) for name, state in report.states.items()] if report else []
-        if report:
-            for run in runs:
-                for oddity in run["odd"]:
-                    say("warning", f"{run['name']}: {oddity}; is the model's chat template right?")
-            say("result", f"{complete} of {planned} runs complete" + (f" ({'; '.join(partial)})" if partial else ""))
+        partial = self._gaps(report)
+        runs = [self._of_run(report, name, state) for name, state in report.states.items()]
+        for run in runs:
+            for oddity in run["odd"]:
+                say("warning", f"{run['name']}: {oddity}; is the model's chat template right?")
+        reasons = f" ({'; '.join(partial)})" if partial else ""
+        say("result", f"{len(report.complete)} of {planned} runs complete{reasons}")
+        self._write(runs, partial, code)
+
+    def write_unfinished(self, report: RunReport, error: InsideError) -> None:
+        """Write receipt.json of a stage that ``error`` ends early, with the runs that are known to be complete."""
+        finished = {event["run"]: _of_event(report, event) for event in finished_since(self._settings, report)}
+        for name in finished:
+            report.failed.pop(name, None)
+        looked_at = {name: state for name, state in report.states.items() if state.complete or name in report.failed}
+        runs = {**{name: self._of_run(report, name, state) for name, state in looked_at.items()}, **finished}
+        reason = "stopped before its end" if isinstance(error, Stopped) else str(error)
+        try:
+            self._write(list(runs.values()), [reason, *self._gaps(report)], error.exit_code)
+        except OSError as full:
+            # What ends the stage is the other error.
+            say("receipt", f"could not be written: {full.strerror}")
+
+    def _write(self, runs: Sequence[Mapping[str, Any]], partial: Sequence[str], code: int) -> None:
         write_receipt(self._settings, self._environ, self._credentials, self._plan, runs, partial, code)
 
     def _of_run(self, report: RunReport, name: str, state: RunState) -> dict[str, Any]:
@@ -93,9 +106,7 @@ class Record:
             "odd": odd_answers(self._settings, state),
         }
 
-    def _gaps(self, report: Optional[RunReport], planned: int) -> list[str]:
-        if report is None:
-            return ["stopped before its end"]
+    def _gaps(self, report: RunReport) -> list[str]:
         unavailable = sum(bool(spec["unavailable"]) for spec in self._plan["run_specs"])
         gaps = {
             "failed": len(report.failed),
@@ -107,3 +118,17 @@ class Record:
         if self._settings.max_eval_instances < limit:
             found.append(f"{self._settings.max_eval_instances} instances instead of {limit}")
         return [*found, *judges.marks(self._settings)]
+
+
+def _of_event(report: RunReport, event: Mapping[str, Any]) -> dict[str, Any]:
+    """A run that only the journal says is complete: what is in its files is not known."""
+    return {
+        "name": event["run"],
+        "status": "complete",
+        "failure": None,
+        "attempts": report.attempts[event["run"]],
+        "seconds": event.get("seconds"),
+        "requests": event.get("requests"),
+        "anomalies": None,
+        "odd": [],
+    }

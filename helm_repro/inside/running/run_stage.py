@@ -36,16 +36,37 @@ _FULL_BYTES = 100_000
 
 @dataclasses.dataclass
 class RunReport:
-    """How the stage went: every wanted run with its state, and the failures by run."""
+    """How the stage went: every wanted run with its state, and the failures by run.
+
+    Attributes:
+        seen: how many of the journal's events this takes into account.
+    """
 
     states: dict[str, RunState]
     failed: dict[str, FailureClass]
     attempts: dict[str, int]
     seconds: dict[str, float]
+    seen: int = 0
 
     @property
     def complete(self) -> list[str]:
         return [name for name, state in self.states.items() if state.complete]
+
+
+def begin(settings: Settings, plan: Mapping[str, Any], wanted: Mapping[str, Any]) -> RunReport:
+    """Look at what is there, and set aside what is not complete.
+
+    Args:
+        wanted: run name -> planned run spec, for the runs of this invocation.
+    """
+    report = RunReport(_examine(settings, wanted), {}, dict.fromkeys(wanted, 0), {})
+    for path in set_aside_incomplete(settings.suite_path, report.states.values()):
+        say("resume", f"set aside {path.name}: {report.states[path.name.partition('.incomplete-')[0]].problem}")
+    whole = settings.shard.is_whole and not plan["failed"]
+    journal = Journal(settings.suite_path)
+    journal.write("plan", runs=list(wanted), complete=report.complete, models=list(settings.models), whole=whole)
+    report.seen = sum(1 for _ in journal.read())
+    return report
 
 
 def run(
@@ -53,24 +74,20 @@ def run(
     settings: Settings,
     plan: Mapping[str, Any],
     wanted: Mapping[str, Any],
+    report: RunReport,
     before_spending: Callable[[], None],
-) -> RunReport:
+) -> None:
     """Bring every wanted run to completion, as far as possible.
 
     Args:
         plan: the plan; its ``entries`` are what helm-run is given.
-        wanted: run name -> planned run spec, for the runs of this invocation.
+        wanted: as for :func:`begin`.
+        report: what :func:`begin` gave; kept up to date.
         before_spending: called once if anything is left to run.
     """
-    journal = Journal(settings.suite_path)
-    report = RunReport(_examine(settings, wanted), {}, dict.fromkeys(wanted, 0), {})
-    for path in set_aside_incomplete(settings.suite_path, report.states.values()):
-        say("resume", f"set aside {path.name}: {report.states[path.name.partition('.incomplete-')[0]].problem}")
-    whole = settings.shard.is_whole and not plan["failed"]
-    journal.write("plan", runs=list(wanted), complete=report.complete, models=list(settings.models), whole=whole)
     if len(report.complete) == len(wanted):
         say("resume", f"all {len(wanted)} runs are complete already")
-        return report
+        return
 
     before_spending()
     retrying = tenacity.Retrying(
@@ -84,8 +101,7 @@ def run(
         sleep=helm.pause,
     )
     retrying(_attempt, helm, settings, plan, wanted, report)
-    _write_failures(settings, report, journal)
-    return report
+    _write_failures(settings, report, Journal(settings.suite_path))
 
 
 def _attempt(
@@ -99,12 +115,11 @@ def _attempt(
     ]
     for name in todo:
         report.attempts[name] += 1
-    journal = Journal(settings.suite_path)
-    before = sum(1 for _ in journal.read())
     conf = write_conf(settings, plan, set(todo))
     status = run_stage_command(helm, settings, "run", stages.run_command(settings, conf))
 
-    events = list(journal.read())[before:]
+    events = _news(settings, report)
+    report.seen += len(events)
     for event in events:
         if event["event"] in ("done", "fail"):
             report.seconds[event["run"]] = event.get("seconds", 0.0)
@@ -123,6 +138,19 @@ def _attempt(
     if any(failure.fatal for failure in report.failed.values()):
         return []
     return [name for name, failure in report.failed.items() if failure.transient]
+
+
+def finished_since(settings: Settings, report: RunReport) -> list[dict[str, Any]]:
+    """What the journal says of runs that were finished since the last look.
+
+    For a stage that ends early: a container that is stopped has seconds left, and reading results can take minutes.
+    """
+    news = _news(settings, report)
+    return [event for event in news if event["event"] == "done" and event["run"] in report.states]
+
+
+def _news(settings: Settings, report: RunReport) -> list[dict[str, Any]]:
+    return list(Journal(settings.suite_path).read())[report.seen :]
 
 
 def _examine(settings: Settings, wanted: Mapping[str, Any]) -> dict[str, RunState]:
