@@ -37,6 +37,11 @@ def test_a_key_in_an_address_is_taken_out_whosever_it_is() -> None:
     assert redacted == text.replace(KEY, "[redacted]")
 
 
+def test_a_proxys_password_is_taken_out() -> None:
+    text = "ProxyError: http://me:a-pass:word@proxy.corp:3128 refused https://api.openai.com:443/v1 for me@corp"
+    assert Credentials({}).redact(text) == text.replace("a-pass:word", "[redacted]")
+
+
 def test_a_process_of_helms_knows_what_was_passed_on_to_it(tmp_path: Path) -> None:
     own = {"HELM_CREDENTIALS": f'"perspectiveApiKey": "{KEY}"', "AWS_SECRET_ACCESS_KEY": "aws-planted"}
     # Both forms may be there: HELM's processes inherit the variables of the entrypoint.

@@ -28,7 +28,8 @@ _FILE_SUFFIX = "_FILE"
 # Shorter ones are stand-ins (Ollama's is "ollama"), and parts of the names of models.
 _SHORTEST_SECRET = 8
 _REDACTED = "[redacted]"
-# Google's clients send the key in the address, which is then in their errors.
+# A proxy's password, and the key that Google's clients send, are in addresses, and those in errors.
+_PASSWORD = re.compile(r"(://[^/\s:@]+:)[^/\s@]+(?=@)")
 _IN_ADDRESS = re.compile(r"""([?&](?:key|api[_-]?key|(?:access_)?token)=)[^&\s"'\\<>]+""", re.IGNORECASE)
 
 
@@ -133,7 +134,9 @@ class Credentials:
         """Replace every secret that ``text`` may hold."""
         if self._secrets:
             text = self._secrets.sub(_REDACTED, text)
-        return _IN_ADDRESS.sub(rf"\1{_REDACTED}", text)
+        for in_address in (_IN_ADDRESS, _PASSWORD):
+            text = in_address.sub(rf"\1{_REDACTED}", text)
+        return text
 
     @functools.cached_property
     def _secrets(self) -> Optional[re.Pattern[str]]:
