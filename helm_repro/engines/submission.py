@@ -129,7 +129,8 @@ def split_secrets(
     open_ = {
         name: value
         for name, value in variables.items()
-        if (name in BY_NAME and not BY_NAME[name].secret) or name.endswith("_FILE") or name in paths
+        # An empty one says that it is to be none, which is no secret.
+        if not value or (name in BY_NAME and not BY_NAME[name].secret) or name.endswith("_FILE") or name in paths
     }
     return open_, {name: value for name, value in variables.items() if name not in open_}
 

@@ -158,6 +158,16 @@ def test_resume_takes_what_was_given_for_submit_from_the_environment(
     assert programs.calls("sbatch")[2]["env"]["HF_HOME"] == "/shared/hf"
 
 
+def test_resume_keeps_a_proxy_switched_off(
+    programs: _Programs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs.add("apptainer")
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.corp:3128")
+    _submit(tmp_path, "-e", "HTTPS_PROXY=")
+    assert "submitted my-suite again" in _helm_repro("resume", "--output", str(tmp_path / "out"))
+    assert [call["env"].get("HTTPS_PROXY") for call in programs.calls("sbatch")] == [""] * 4
+
+
 def test_jobs_reach_the_network_as_this_machine_does(
     programs: _Programs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

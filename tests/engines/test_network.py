@@ -56,6 +56,22 @@ def test_certificates_are_one_file_under_every_name(tmp_path: Path) -> None:
     assert (found["REQUESTS_CA_BUNDLE"], found["CURL_CA_BUNDLE"]) == (str(one), str(other))
 
 
+@pytest.mark.parametrize(
+    "proxy", ["socks5://proxy.example:1080", "socks5h://127.0.0.1:1080", "http://127.0.0.1:3128", "localhost:3128"]
+)
+def test_proxies_that_a_container_cannot_use_are_left_out(proxy: str) -> None:
+    assert network_variables({}, {"ALL_PROXY": proxy, "https_proxy": _PROXY}) == {"https_proxy": _PROXY}
+
+
+def test_a_file_for_one_tool_is_for_that_tool(tmp_path: Path) -> None:
+    (tmp_path / "s3.pem").touch()
+    (tmp_path / "ca.pem").touch()
+    environ = {"AWS_CA_BUNDLE": str(tmp_path / "s3.pem")}
+    assert network_variables({}, environ) == environ
+    found = network_variables({}, {**environ, "CA_FILE": str(tmp_path / "ca.pem")})
+    assert found == {**dict.fromkeys(CERTIFICATES, str(tmp_path / "ca.pem")), **environ}
+
+
 def test_certificates_that_are_given_are_the_only_ones(tmp_path: Path) -> None:
     environ = {"REQUESTS_CA_BUNDLE": str(tmp_path / "ca.pem"), "SSL_CERT_FILE": str(tmp_path / "ca.pem")}
     (tmp_path / "ca.pem").touch()

@@ -103,6 +103,28 @@ def test_an_address_without_an_api(server: OpenAIServer) -> None:
     assert caught.value.exit_code == 2
 
 
+@pytest.fixture
+def proxied(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name in ("no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY", "http_proxy", "HTTP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+def test_offline_no_proxy_is_asked(server: OpenAIServer, proxied: pytest.MonkeyPatch) -> None:
+    proxied.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    endpoint = endpoint_at(server.base_url)
+    with pytest.raises(InsideError, match="no server answers there"):
+        probe(endpoint, NAME, None)
+    assert probe(endpoint, NAME, None, by_proxy=False)
+
+
+def test_a_proxy_that_cannot_be_asked_is_said(server: OpenAIServer, proxied: pytest.MonkeyPatch) -> None:
+    proxied.setenv("ALL_PROXY", "socks9://proxy.example:1080")
+    with pytest.raises(InsideError, match="cannot be asked by the proxy of the environment") as caught:
+        ask(server)
+    assert caught.value.exit_code == 2
+
+
 def test_nothing_listens() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))

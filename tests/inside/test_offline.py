@@ -56,6 +56,7 @@ def test_caches_are_below_the_data_directory_unless_mounted_elsewhere(tmp_path: 
     assert variables["NLTK_DATA"] == "/mnt/nltk"
     assert variables["HF_HUB_OFFLINE"] == variables["HF_DATASETS_OFFLINE"] == variables["TRANSFORMERS_OFFLINE"] == "1"
     assert variables[offline.ALLOWED_VARIABLE] == "gpu"
+    assert variables["NO_PROXY"] == variables["no_proxy"] == "*"
     online = offline.environment(tmp_path, {}, offline=False, base_url=None)
     assert set(online) == {*offline.CACHES, "PYTHONPATH"}
 

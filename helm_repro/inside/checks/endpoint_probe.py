@@ -42,11 +42,18 @@ class _Server:
         return InsideError(text.replace(self.key, "[redacted]") if self.key else text, code)
 
 
-def probe(endpoint: Endpoint, model: str, key: Optional[str], sleep: Callable[[float], None] = time.sleep) -> str:
+def probe(
+    endpoint: Endpoint,
+    model: str,
+    key: Optional[str],
+    sleep: Callable[[float], None] = time.sleep,
+    by_proxy: bool = True,
+) -> str:
     """Ask the server once and return the first characters of its answer.
 
     Args:
         key: of the server, from MODEL_API_KEY.
+        by_proxy: whether through the proxy of the environment, if there is one.
 
     Raises:
         InsideError: exit code 2 for an address or protocol that is wrong, 4 for a key that is
@@ -56,7 +63,13 @@ def probe(endpoint: Endpoint, model: str, key: Optional[str], sleep: Callable[[f
 
     server = _Server(endpoint, model, key, sleep)
     headers = {"Authorization": f"Bearer {server.key or NO_KEY}"}
-    with httpx.Client(headers=headers, timeout=server.wait, follow_redirects=True) as client:
+    try:
+        # Only without a transport does it look for proxies.
+        transport = None if by_proxy else httpx.HTTPTransport()
+        asking = httpx.Client(headers=headers, timeout=server.wait, follow_redirects=True, transport=transport)
+    except (ImportError, ValueError, httpx.InvalidURL) as error:
+        raise server.at(f"cannot be asked by the proxy of the environment ({error})", ExitCode.CONFIGURATION) from error
+    with asking as client:
         reply = _post(client, server)
         if reply.status_code != 200:
             raise _refusal(client, reply, server)

@@ -226,7 +226,8 @@ def _models(
 def _endpoint(settings: Settings, name: str, credentials: Credentials) -> Iterator[Problem]:
     assert settings.endpoint is not None
     try:
-        answer = endpoint_probe.probe(settings.endpoint, name, credentials.values.get("MODEL_API_KEY"))
+        key = credentials.values.get("MODEL_API_KEY")
+        answer = endpoint_probe.probe(settings.endpoint, name, key, by_proxy=not settings.offline)
     except InsideError as error:
         yield Problem(f"model {name}", str(error), error.exit_code)
     else:

@@ -54,7 +54,8 @@ def environment(cache: Path, environ: Mapping[str, str], offline: bool, base_url
     variables["PYTHONPATH"] = os.pathsep.join(filter(None, (environ.get("PYTHONPATH"), str(packages))))
     if offline:
         host = urlsplit(base_url).hostname if base_url else None
-        variables |= {**_SWITCHES, ALLOWED_VARIABLE: host or ""}
+        # A proxy is a host that may not be reached, and would reach others.
+        variables |= {**_SWITCHES, ALLOWED_VARIABLE: host or "", "NO_PROXY": "*", "no_proxy": "*"}
     return variables
 
 
