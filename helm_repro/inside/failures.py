@@ -112,7 +112,7 @@ CLASSES: tuple[FailureClass, ...] = (
     ),
     FailureClass(
         "no data upstream",
-        r"DatasetNotFoundError|RepositoryNotFoundError|HTTP Error 40[34]|404 Client Error|EntryNotFoundError"
+        r"DatasetNotFoundError|RepositoryNotFoundError|HTTP Error 40[34]|404 Client Error|\b(?:Remote)?EntryNotFoundError"
         r"|Failed with exit code \d+: wget|FileNotFoundError.{0,120}(https?://|dataset|hf://)|gdown|Cannot retrieve the public link",
         ExitCode.UPSTREAM_DATA,
         "the data is gone or moved; mount your own copy (see the leaderboard's page in docs)",

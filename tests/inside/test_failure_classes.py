@@ -107,3 +107,9 @@ def test_a_models_key_is_refused(text: str) -> None:
     failure = classify(text)
     assert failure.name == "authentication"
     assert failure.fatal
+
+
+def test_a_hub_that_is_out_of_reach_is_no_data_that_is_gone() -> None:
+    unreachable = "ConnectionError: Couldn't reach 'cais/mmlu' on the Hub (LocalEntryNotFoundError)"
+    assert classify(unreachable).name == "connection"
+    assert classify("RemoteEntryNotFoundError: no such file in the repository").name == "no data upstream"

@@ -56,8 +56,11 @@ class ParallelRunner(Runner):  # type: ignore[misc]
         if not todo:
             return
         judges = judges_of(todo, os.environ.get(JUDGES_VARIABLE, "").split())
-        modules = modules_of_deployments([*(spec.adapter_spec.model_deployment for spec in todo), *judges])
+        of_judges = modules_of_deployments(judges)
+        modules = modules_of_deployments(spec.adapter_spec.model_deployment for spec in todo)
         modules += modules_of_scenarios(spec.scenario_spec.class_name for spec in todo)
+        # Of judges' modules only those that tell where one of the user's own computes; HELM's bring transformers.
+        modules += [module for module in of_judges if not module.startswith("helm.")]
         import_for_requests(modules, judged=any(spec.annotators for spec in todo))
         jobs = choose_jobs(os.environ.get(JOBS_VARIABLE) or "auto", todo, judges)
         hlog(f"Running {len(todo)} run specs in {jobs} processes")
@@ -69,6 +72,11 @@ class ParallelRunner(Runner):  # type: ignore[misc]
 
         boss = os.getpid()
         redact = passed_on(os.environ, Path(execution_spec.local_path or ".")).redact
+        redact("")  # else each worker would parse the keys once more
+
+        def prepare() -> None:
+            import_for_requests(of_judges)
+            import_for_results(todo)
 
         def do_work(parent: Connection, slots: Optional[Slots], label: Optional[str]) -> NoReturn:
             work(self, todo, parent, slots, cache_path, answers_path, boss, label, redact)
@@ -79,7 +87,7 @@ class ParallelRunner(Runner):  # type: ignore[misc]
             jobs=jobs,
             requests=execution_spec.parallelism,
             journal=Journal(self.runs_path),
-            prepare=lambda: import_for_results(todo),
+            prepare=prepare,
             stop_on_failure=self.exit_on_error,
         ) as pool:
             failed = pool.run()
