@@ -77,6 +77,22 @@ def test_shards_that_register_at_once_lose_and_tear_nothing(tmp_path: Path) -> N
     assert not [path.name for path in (tmp_path / "suites/suite").iterdir() if path.name.startswith(".")]
 
 
+def test_a_shard_that_finds_its_models_registered_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = registration.suite_folder(tmp_path, "suite")
+    registration.register([MODEL], tmp_path, "suite", tmp_path / "runs/suite")
+    locked, written = [], []
+    lock, write = registration.byte_lock, registration.write_text
+    monkeypatch.setattr(registration, "byte_lock", lambda *given: locked.append(given) or lock(*given))
+    monkeypatch.setattr(registration, "write_text", lambda path, text: written.append(path.name) or write(path, text))
+    registration.register([MODEL], tmp_path, "suite", tmp_path / "runs/suite")
+    assert (locked, written) == ([], [])
+    (own / "model_metadata.yaml").unlink()
+    registration.register([MODEL], tmp_path, "suite", tmp_path / "runs/suite")
+    assert (len(locked), written) == (1, ["model_metadata.yaml"])
+
+
 def test_a_suite_with_answers_from_elsewhere_is_refused(tmp_path: Path) -> None:
     run = tmp_path / "runs/suite/a:model=org_m"
     run.mkdir(parents=True)
@@ -129,9 +145,33 @@ def test_a_model_is_not_silently_asked_where_it_was_asked_before(tmp_path: Path,
     settings.suite_path.mkdir(parents=True)
     (settings.suite_path / "suite.json").write_text("{}")
     with pytest.raises(
-        VariableError, match="suite my-suite was started with MODEL_BASE_URL=http://host/v1; set it again"
+        VariableError,
+        match="was started with MODEL_BASE_URL=http://host/v1; set it again or choose another SUITE_NAME",
     ):
         own_models.register(settings)
+
+
+@pytest.mark.parametrize("variables", [{}, {"MODEL_BASE_URL": "http://host/v1"}])
+def test_a_model_that_the_users_file_describes_later_is_asked_there_only(
+    tmp_path: Path, board, variables: dict[str, str]
+) -> None:
+    given = {"DATA_DIR": str(tmp_path), "MODELS_TO_RUN": "org/m", **variables}
+    settings = read_settings(given, board, ["run"])
+    settings.prod_env.mkdir()
+    registration.register([MODEL], settings.prod_env, settings.suite, settings.suite_path)
+    users = [{**DEPLOYMENT, "name": "mine/m"}]
+    (settings.prod_env / "model_deployments.yaml").write_text(yaml.safe_dump({"model_deployments": users}))
+    run = settings.suite_path / "a:model=org_m"
+    run.mkdir(parents=True)
+    (run.parent / "suite.json").write_text("{}")
+    adapter = {"model": "org/m", "model_deployment": "endpoint-a/m"}
+    (run / "run_spec.json").write_text(json.dumps({"adapter_spec": adapter}))
+    with pytest.raises(VariableError, match="already holds runs of org/m by endpoint-a/m, this is mine/m; choose"):
+        own_models.register(settings)
+    (run / "run_spec.json").unlink()
+    own_models.register(settings)
+    assert registration.read_entries(settings.local_path / "model_deployments.yaml") == users
+    assert own_models.facts(settings) == {}
 
 
 def test_a_suite_that_has_not_begun_remembers_no_source(tmp_path: Path, board) -> None:
@@ -143,6 +183,18 @@ def test_a_suite_that_has_not_begun_remembers_no_source(tmp_path: Path, board) -
     assert list(registration.registered(settings.prod_env, settings.suite)) == ["org/n"]
     entries = registration.read_entries(settings.local_path / "model_deployments.yaml")
     assert [entry["name"] for entry in entries] == ["endpoint-b/n"]
+
+
+def test_a_suite_without_models_of_ours_any_more_reads_what_the_user_adds(tmp_path: Path, board) -> None:
+    settings = read_settings({"DATA_DIR": str(tmp_path), "MODELS_TO_RUN": "org/m"}, board, ["run"])
+    settings.prod_env.mkdir()
+    registration.register([MODEL], settings.prod_env, settings.suite, settings.suite_path)
+    own_models.register(settings)
+    assert registration.registered(settings.prod_env, settings.suite) == {}
+    (settings.prod_env / "model_metadata.yaml").write_text(USERS)
+    own_models.register(settings)
+    (entry,) = registration.read_entries(settings.local_path / "model_metadata.yaml")
+    assert entry["display_name"] == "Mine"
 
 
 def test_choices_for_a_model_of_the_hub_are_asked_for_by_their_variables(tmp_path: Path, board) -> None:

@@ -31,7 +31,7 @@ import yaml
 
 from helm_repro.inside.errors import InsideError, VariableError
 from helm_repro.inside.log import say
-from helm_repro.inside.system.files import write_json, write_text
+from helm_repro.inside.system.files import write_text
 from helm_repro.inside.system.locks import byte_lock
 
 DEPLOYMENTS = "model_deployments.yaml"
@@ -123,8 +123,12 @@ def suite_folder(local_path: Path, suite: str) -> Path:
 
 def suite_local_path(local_path: Path, suite: str) -> Path:
     """HELM's ``--local-path`` for this suite: its own if it has registered models, else the common one."""
-    own = suite_folder(local_path, suite)
-    return own if (own / RECORD).is_file() else local_path
+    return suite_folder(local_path, suite) if has_record(local_path, suite) else local_path
+
+
+def has_record(local_path: Path, suite: str) -> bool:
+    """Whether models were ever registered for this suite, even if it has forgotten them all since."""
+    return (suite_folder(local_path, suite) / RECORD).is_file()
 
 
 def register(
@@ -146,16 +150,24 @@ def register(
             model from elsewhere.
     """
     for model in models:
-        _refuse_other_source(model, suite_path)
+        refuse_other_source(model, suite_path)
     own = folder or suite_folder(local_path, suite)
     own.mkdir(parents=True, exist_ok=True)
     (local_path / "cache").mkdir(exist_ok=True)
     _link(own, local_path)
-    with byte_lock(own, RECORD):
+
+    def outdated() -> dict[str, str]:
         record = registered_models(local_path, suite)
         record = {name: entry for name, entry in record.items() if name not in forgotten}
         record |= {model.name: dataclasses.asdict(model) for model in models}
-        _write(own, record, local_path)
+        return {file: text for file, text in _texts(record, local_path).items() if not _holds(own / file, text)}
+
+    # Hundreds of shards start at once, and all but the first find everything as they would write it: none waits then.
+    if outdated():
+        with byte_lock(own, RECORD):
+            # Anew: another shard may have written since.
+            for file, text in outdated().items():
+                write_text(own / file, text)
 
 
 def _link(own: Path, local_path: Path) -> None:
@@ -166,15 +178,26 @@ def _link(own: Path, local_path: Path) -> None:
                 (own / name).symlink_to(Path("..", "..", name))
 
 
-def _write(own: Path, record: Mapping[str, Mapping[str, Any]], local_path: Path) -> None:
+def _texts(record: Mapping[str, Mapping[str, Any]], local_path: Path) -> dict[str, str]:
+    """File name -> what it must hold, in the order of writing: the record last, for what it names is there then."""
+    texts = {}
     users = {file: read_entries(local_path / file) for file in _KINDS}
     for file, field in ((DEPLOYMENTS, "deployment"), (METADATA, "metadata"), (TOKENIZERS, "tokenizer")):
         taken = {entry["name"] for entry in users[file]}
         ours = {entry[field]["name"]: entry[field] for entry in record.values() if entry[field]}
         entries = users[file] + [entry for name, entry in ours.items() if name not in taken]
         document = {_KINDS[file].top: entries}
-        write_text(own / file, yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
-    write_json(own / RECORD, record)
+        texts[file] = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+    texts[RECORD] = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+    return texts
+
+
+def _holds(path: Path, text: str) -> bool:
+    try:
+        return path.read_bytes() == text.encode()
+    except OSError:
+        # Not there, or replaced just now on a network file system.
+        return False
 
 
 def registered(local_path: Path, suite: str) -> dict[str, dict[str, Any]]:
@@ -327,8 +350,12 @@ def other_deployment(model: Model, suite_path: Path) -> Optional[str]:
     return None
 
 
-def _refuse_other_source(model: Model, suite_path: Path) -> None:
-    """A suite's finished runs of a model must all come from the same place."""
+def refuse_other_source(model: Model, suite_path: Path) -> None:
+    """A suite's finished runs of a model must all come from the same place.
+
+    Raises:
+        VariableError: the suite holds some from elsewhere.
+    """
     if found := other_deployment(model, suite_path):
         raise VariableError(
             str(model.facts["variable"]),

@@ -55,8 +55,9 @@ def register(settings: Settings) -> None:
         models = _models(settings, record)
         forgotten = _forgotten(settings, record, {model.name for model in models})
         models += judges.registrations(settings)
-        # Also to leave out judges that are replaced no longer.
-        if models or registration.registered(settings.prod_env, settings.suite):
+        # Also to leave out judges that are replaced no longer, and because HELM reads the user's entries from the
+        # suite's files wherever there are any, be they without a model of ours.
+        if models or registration.has_record(settings.prod_env, settings.suite):
             registration.register(
                 models,
                 settings.prod_env,
@@ -104,24 +105,30 @@ def _models(settings: Settings, record: Mapping[str, Mapping[str, Any]]) -> list
 
 
 def _forgotten(settings: Settings, record: Mapping[str, Mapping[str, Any]], decided: set[str]) -> list[str]:
-    """Models that an earlier invocation registered for the suite, and about which this one says nothing.
+    """Models that an earlier invocation registered for the suite, and that this one leaves to the user's files or HELM.
 
     Raises:
-        VariableError: the suite has begun; the model is not silently asked there again, nor elsewhere.
+        VariableError: the suite has begun, or holds runs from elsewhere than the user's files say; the model is not
+            silently asked there again, nor elsewhere.
     """
-    forgotten = [
-        name
-        for name in settings.models
-        if name in record and name not in decided and not registration.user_deployments(settings.prod_env, name)
-    ]
-    for name in forgotten if _has_begun(settings.suite_path) else ():
+    forgotten = [name for name in settings.models if name in record and name not in decided]
+    for name in forgotten:
+        if users := registration.user_deployments(settings.prod_env, name):
+            facts = {"variable": "MODELS_TO_RUN", "source": name}
+            registration.refuse_other_source(
+                registration.Model(name, deployment={"name": users[-1]}, facts=facts), settings.suite_path
+            )
+            continue
+        if not _has_begun(settings.suite_path):
+            continue
         was = record[name]["facts"]
         variables = huggingface.variables(was) or {was["variable"]: was["source"]}
         given = " ".join(f"{variable}={value}" for variable, value in variables.items())
+        them = "it" if len(variables) == 1 else "them"
         raise VariableError(
             "MODELS_TO_RUN",
             name,
-            f"suite {settings.suite} was started with {given}; set {'it' if len(variables) == 1 else 'them'} again",
+            f"suite {settings.suite} was started with {given}; set {them} again or choose another SUITE_NAME",
         )
     return forgotten
 
