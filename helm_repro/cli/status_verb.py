@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,8 @@ def _submitted(submission: Submission) -> dict[str, Any]:
     cluster = clusters.cluster_of(submission, load_catalogue())
     states = cluster.report(submission)
     elsewhere = cluster.elsewhere(submission)
-    results = _unknown(submission.shards) if elsewhere else _on_disk(submission.suite_path, submission.shards)
+    models = submission.variables.get("MODELS_TO_RUN", "").replace(",", " ").split()
+    results = _unknown(submission.shards) if elsewhere else _on_disk(submission.suite_path, submission.shards, models)
     return {"engine": submission.engine, **_with_states(results, states), "elsewhere": elsewhere}
 
 
@@ -73,16 +74,20 @@ def _with_states(results: Mapping[str, Any], states: Mapping[str, str]) -> dict[
     return {**results, "shards": shards, SUMMARIZE: states.get(SUMMARIZE, "ended")}
 
 
-def _on_disk(suite_path: Path, count: int) -> dict[str, Any]:
-    """What the suite in the output folder holds; no numbers before anything was planned."""
+def _on_disk(suite_path: Path, count: int, models: Collection[str] = ()) -> dict[str, Any]:
+    """What the suite in the output folder holds; no numbers before there is a plan for each of ``models``."""
     divided = division(suite_path)
     # Without shards there is no division, and the plan is in the journal. Reading a run twice is dear.
-    gaps = find_gaps(suite_path, complete=divided.runs.keys() - set(divided.missing))
+    gaps = find_gaps(suite_path, models, complete=divided.runs.keys() - set(divided.missing))
     planned = Counter(divided.shard_of(name, count) for name in gaps.planned)
     missing = Counter(divided.shard_of(name, count) for name in gaps.missing)
     counts = [{"planned": planned[i], "complete": planned[i] - missing[i]} for i in range(count)]
     return {
-        **(_unknown(count) if not gaps.planned else {"shards": counts, "missing": gaps.missing}),
+        **(
+            _unknown(count)
+            if not gaps.planned or {*models} & {*gaps.models}
+            else {"shards": counts, "missing": gaps.missing}
+        ),
         "summarized": (suite_path / "schema.json").exists(),
     }
 

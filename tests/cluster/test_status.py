@@ -65,6 +65,16 @@ def test_shards_are_counted_by_their_division(suite: Path, slurm: Path, tmp_path
     assert _status(tmp_path)["missing"] == ["x", "y"]
 
 
+def test_another_models_runs_are_not_taken_for_those_of_the_submission(
+    suite: Path, slurm: Path, tmp_path: Path
+) -> None:
+    _plan(suite)
+    for name in ("x", "y"):
+        write_run(suite / name)
+    _submit(tmp_path, "slurm", shards=1, MODELS_TO_RUN="c/d")
+    assert _status(tmp_path)["shards"] == [{"shard": 0, "state": "running", "planned": None, "complete": None}]
+
+
 def test_a_suite_that_was_run_here_is_counted(suite: Path, tmp_path: Path) -> None:
     _plan(suite)
     write_run(suite / "x")
@@ -90,9 +100,9 @@ def test_what_is_on_a_volume_is_not_counted(suite: Path, tmp_path: Path, monkeyp
         assert _table(tmp_path)[1].split() == ["shard", "0", "no", "job"]
 
 
-def _submit(output: Path, engine: str, shards: int) -> None:
+def _submit(output: Path, engine: str, shards: int, **variables: str) -> None:
     jobs = {"run": "12", "summarize": "13"}
-    Submission("smoke", engine, "my-suite", shards, {}, (), output, image="i/m", jobs=jobs).write()
+    Submission("smoke", engine, "my-suite", shards, variables, (), output, image="i/m", jobs=jobs).write()
 
 
 def _plan(suite: Path) -> None:
