@@ -44,6 +44,31 @@ def test_one_shard_is_awaited_until_its_plan_is_complete(tmp_path: Path) -> None
     assert module._waiting_for(suite, 1, time.time(), 600) == ""
 
 
+def test_a_model_without_a_plan_is_awaited_beside_one_that_is_complete(tmp_path: Path) -> None:
+    suite = _suite(tmp_path / "suite", ["x"], models=["a/old", "b/new", "c/given-up"])
+    (suite / "division-of-2-abc.json").unlink()
+    Journal(suite).write("plan", runs=["x"], models=["a/old"], whole=True)
+    for index in (0, 1):
+        _lock(suite, index, "")
+
+    def waiting() -> str:
+        return module._waiting_for(suite, 2, time.time(), 600, models=["b/new"])
+
+    assert waiting().startswith("nothing was planned for b/new; ")
+    assert "0 of" not in waiting()
+    Journal(suite).write("plan", runs=["y"], models=["b/new"], whole=True)
+    assert "1 of 2 planned runs are missing" in waiting()
+    _suite_run(suite, "y")
+    assert waiting() == "", "c/given-up is not asked for"
+
+
+def test_a_suite_without_any_plan_is_awaited(tmp_path: Path) -> None:
+    suite = tmp_path / "suite"
+    suite.mkdir()
+    (suite / "suite.lock").touch()
+    assert module._waiting_for(suite, 1, time.time(), 600).startswith("nothing is planned; ")
+
+
 def test_shards_that_died_are_not_awaited_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     suite = _suite(tmp_path / "suite", ["x"])
     for index in (0, 1):
@@ -103,10 +128,10 @@ def test_locks_of_an_earlier_submission_are_no_begin(tmp_path: Path, monkeypatch
 def test_the_command_knows_when_the_shards_were_submitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[object, ...]] = []
     monkeypatch.setattr(module, "await_shards", lambda *arguments: calls.append(arguments))
-    settings = cast(Settings, SimpleNamespace(suite_path=tmp_path))
+    settings = cast(Settings, SimpleNamespace(suite_path=tmp_path, models=("a/b",)))
     module.run_await_shards(settings, environ={"SHARD_COUNT": "3", module.SUBMITTED_VARIABLE: "1700000000"})
     module.run_await_shards(settings, environ={})
-    assert calls == [(tmp_path, 3, 1_700_000_000), (tmp_path, 1, 0)]
+    assert calls == [(tmp_path, 3, 1_700_000_000, ("a/b",)), (tmp_path, 1, 0, ("a/b",))]
 
 
 def _waiting_after(

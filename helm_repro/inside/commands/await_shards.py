@@ -6,7 +6,7 @@ waits to be started again after a failure does not, so silence must last before 
 
 What the wait can end with, so that it always ends:
 
-* every shard has begun, none is at work and no planned run is missing;
+* every shard has begun, none is at work, every model asked for has a plan and no planned run is missing;
 * some shard has begun, and nothing in the suite has given a sign of life for
   ``QUIET_SECONDS``: those that have not begun may never (the scheduler has given them up), and
   nobody can tell that from the volume. While one shard works, the others may wait for its GPU;
@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from helm_repro.inside.exit_codes import ExitCode
@@ -41,7 +41,7 @@ SUBMITTED_VARIABLE = "HELM_REPRO_SUBMITTED"
 def run_await_shards(settings: Settings, as_json: bool = False, environ: Mapping[str, str] = os.environ) -> ExitCode:
     """The ``await-shards`` command."""
     count = read_shard({"SHARD_INDEX": "0", "SHARD_COUNT": environ.get("SHARD_COUNT", "1")}).count
-    await_shards(settings.suite_path, count, float(environ.get(SUBMITTED_VARIABLE) or 0))
+    await_shards(settings.suite_path, count, float(environ.get(SUBMITTED_VARIABLE) or 0), settings.models)
     return ExitCode.OK
 
 
@@ -49,13 +49,14 @@ def await_shards(
     suite_path: Path,
     count: int,
     submitted: float = 0,
+    models: Collection[str] = (),
     quiet_seconds: float = QUIET_SECONDS,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Return once every planned run is complete, or there is nothing left to wait for."""
+    """Return once every model asked for is planned and every planned run complete, or nothing is left to wait for."""
     started = time.time()
     said = ""
-    while state := _waiting_for(suite_path, count, started, quiet_seconds, submitted):
+    while state := _waiting_for(suite_path, count, started, quiet_seconds, submitted, models):
         if state != said:
             say("wait", state)
             said = state
@@ -63,7 +64,14 @@ def await_shards(
     say("wait", "over")
 
 
-def _waiting_for(suite_path: Path, count: int, started: float, quiet_seconds: float, submitted: float = 0) -> str:
+def _waiting_for(
+    suite_path: Path,
+    count: int,
+    started: float,
+    quiet_seconds: float,
+    submitted: float = 0,
+    models: Collection[str] = (),
+) -> str:
     """What is awaited; "" if nothing is."""
     locks = [suite_path / f"{Shard(index, count).name or 'suite'}.lock" for index in range(count)]
     begun = [path for path in locks if path.exists() and path.stat().st_mtime >= submitted]
@@ -77,10 +85,12 @@ def _waiting_for(suite_path: Path, count: int, started: float, quiet_seconds: fl
     if any(path.stat().st_size for path in begun):
         return f"shards of {count} are at work"
     # Reading all results is dear, hence only when nobody works on them.
-    gaps = find_gaps(suite_path)
-    if gaps.planned and not gaps.missing:
+    gaps = find_gaps(suite_path, models)
+    # Shards may end before their plan is recorded (the hub fails), beside another model that is complete. A model
+    # that only an earlier submission asked for is nothing that these shards will plan.
+    if gaps.planned and not gaps.missing and not set(models) & set(gaps.models):
         return ""
-    return f"{len(gaps.missing)} of {len(gaps.planned)} planned runs are missing; a shard may be started again"
+    return "; ".join([*(gaps.reasons or ["nothing is planned"]), "a shard may be started again"])
 
 
 def _last_sign(suite_path: Path, locks: Sequence[Path]) -> float:
