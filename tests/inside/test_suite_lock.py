@@ -113,6 +113,34 @@ def _try(suite: Path, shard: Shard, together: Barrier, answers: SimpleQueue[list
     answers.put(got)
 
 
+def test_the_dead_of_other_machines_are_watched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sleeps: list[float] = []
+    monkeypatch.setattr(time, "sleep", sleeps.append)
+    mine, rival = tmp_path / "suite.lock", tmp_path / "shard-3-of-8.lock"
+    for path in (mine, rival):
+        path.write_text(json.dumps({"host": "node7", "pid": 12, "boot": "another", "heartbeat": 0}))
+        os.utime(path, (1000, 1000))
+    for _ in range(2):
+        with locked(tmp_path):
+            pass
+    assert len(sleeps) == 1, "its own and the rival's together, and no more once they are known to be dead"
+    assert rival.read_text() == ""
+    assert rival.stat().st_mtime == 1000, "await-shards must not take this for a shard's begin"
+
+
+def test_a_rival_that_begins_while_the_dead_are_watched_keeps_its_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rival = tmp_path / "shard-3-of-8.lock"
+    record = {"host": "node7", "pid": 12, "boot": "another", "heartbeat": 0}
+    rival.write_text(json.dumps(record))
+    started = json.dumps({**record, "host": "node8"})
+    monkeypatch.setattr(time, "sleep", lambda _: rival.write_text(started))
+    with pytest.raises(VariableError, match="process 12 on node8"), locked(tmp_path):
+        pass
+    assert rival.read_text() == started
+
+
 @pytest.mark.parametrize(("file", "mine"), [("shard-2-of-4.lock", WHOLE), ("suite.lock", Shard(0, 4))])
 def test_a_heartbeat_from_another_machine_is_seen(tmp_path: Path, file: str, mine: Shard) -> None:
     """Where flock does not reach: only the record tells."""
@@ -120,6 +148,7 @@ def test_a_heartbeat_from_another_machine_is_seen(tmp_path: Path, file: str, min
     (tmp_path / file).write_text(json.dumps(record))
     with locked(tmp_path, mine):
         pass
+    (tmp_path / file).write_text(json.dumps(record))
     ended = threading.Event()
 
     def beat() -> None:

@@ -9,7 +9,8 @@ Two marks, because neither is enough alone. ``flock`` is released by the kernel 
 moment its owner dies, but not every shared file system carries it between machines. The
 owner's record with its heartbeat works everywhere, but outlives a killed owner; so a
 record left behind by another machine is watched for a few heartbeats before it is taken
-over. Containers of one machine share its kernel (and boot id), so there flock decides.
+over; a rival's is emptied then, for nobody else would, and each later start would watch it
+again. Containers of one machine share its kernel (and boot id), so there flock decides.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
@@ -56,12 +57,15 @@ def locked(suite_path: Path, shard: Shard = WHOLE) -> Iterator[None]:
         # In turn, so that of two rivals that start together one goes on.
         with byte_lock(suite_path, "writers"):
             flocked = _flock(descriptor, path, fcntl.LOCK_EX)
-            for rival in _rivals(suite_path, shard):
+            rivals = _rivals(suite_path, shard)
+            for rival in rivals:
                 _refuse_locked(rival)
-        _refuse_beating([path], flocked)
+        dead = _refuse_beating([path, *rivals], flocked)
         with _beating(descriptor):
-            # Only now: a rival on another machine, where flock may not be seen, looks for our heartbeat.
-            _refuse_beating(_rivals(suite_path, shard), flocked)
+            # Again: a rival on another machine, where flock may not be seen, looks for our heartbeat as we for its.
+            dead |= _refuse_beating(_rivals(suite_path, shard), flocked, dead)
+            for rival in dead.keys() - {path}:
+                _empty(rival, dead[rival])
             yield
     finally:
         os.close(descriptor)
@@ -96,17 +100,35 @@ def _refuse_locked(path: Path) -> None:
         os.close(descriptor)
 
 
-def _refuse_beating(paths: Sequence[Path], flocked: bool) -> None:
-    """Watch what the owners have written, as far as flock has not told that they are dead."""
-    records = {path: record for path in paths if (record := _record(path))}
+def _refuse_beating(
+    paths: Sequence[Path], flocked: bool, dead: Optional[Mapping[Path, _Record]] = None
+) -> dict[Path, _Record]:
+    """Watch what the owners have written, as far as flock or ``dead`` has not told that they are dead.
+
+    Returns:
+        The records that did not move.
+    """
+    known = dead or {}
+    records = {path: record for path in paths if (record := _record(path)) and record != known.get(path)}
     unsure = {path: record for path, record in records.items() if not (flocked and record.get("boot") == _boot_id())}
     if not unsure:
-        return
+        return {}
     time.sleep(_WATCH_SECONDS)
     for path, before in unsure.items():
         after = _record(path)
         if after is not None and after != before:
             raise _owned(path, after)
+    return unsure
+
+
+def _empty(path: Path, dead: _Record) -> None:
+    """Empty the lock file of an owner that died, unless another has written since. A live one writes again."""
+    with contextlib.suppress(OSError):
+        before = path.stat()
+        if _record(path) == dead:
+            os.truncate(path, 0)
+            # The time says when the owner last worked: await-shards tells by it which shards have begun.
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 def _owned(path: Path, record: Optional[_Record]) -> VariableError:
