@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,6 +42,23 @@ def test_a_suite_chosen_inside_is_found_by_its_mark(tmp_path: Path, runs: Path) 
     for name, writer in (("mine-3", suite), ("mine-2", other)):
         assert writer.path == runs / name
         assert [event["run"] for event in writer.events()] == [name]
+
+
+def test_looking_for_the_mark_parses_no_other_suite(
+    tmp_path: Path, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suite = WrittenSuite(tmp_path, {"SUITE_NAME": "mine", "RESUME": "new-suite"}, RUN)
+    parsed: list[str] = []
+    events_since = invocation.events_since
+
+    def parse(path: Path, mark: str) -> list[dict[str, Any]] | None:
+        parsed.append(path.name)
+        return events_since(path, mark)
+
+    monkeypatch.setattr(invocation, "events_since", parse)
+    assert (suite.path, parsed) == (None, [])
+    invocation.mark(runs / "mine-2", suite.variables)
+    assert (suite.path, parsed) == (runs / "mine-2", ["mine-2"])
 
 
 def test_only_the_run_stage_chooses_another_suite(tmp_path: Path, runs: Path) -> None:

@@ -45,8 +45,15 @@ class Journal:
 
     def read_suite(self) -> list[dict[str, Any]]:
         """The events of all shards, by time."""
-        paths = sorted(self._path.parent.glob("journal*.jsonl"))
+        paths = sorted(self._suite_files())
         return sorted((event for path in paths for event in _events(path)), key=lambda event: event["time"])
+
+    def suite_has(self, text: str) -> bool:
+        """Whether any shard's journal contains the text, which must need no escapes in JSON. Parses nothing."""
+        return any(text.encode() in path.read_bytes() for path in self._suite_files())
+
+    def _suite_files(self) -> Iterator[Path]:
+        return self._path.parent.glob("journal*.jsonl")
 
 
 def _shard() -> Shard:
