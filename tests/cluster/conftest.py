@@ -91,19 +91,5 @@ def times(suite: Path) -> dict[str, int]:
     return {path.parent.name: path.stat().st_mtime_ns for path in suite.glob("*/stats.json")}
 
 
-def processes_of(data: Path) -> list[int]:
-    """Processes that were started for this data directory."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                environment = (entry / "environ").read_bytes()
-            except OSError:
-                continue
-            if f"DATA_DIR={data}\0".encode() in environment:
-                found.append(int(entry.name))
-    return found
-
-
 def parse(done: subprocess.CompletedProcess[str]) -> Any:
     return json.loads(done.stdout)

@@ -12,9 +12,10 @@ import pytest
 
 from helm_repro.engines.local import CACHE_VARIABLE
 from helm_repro.inside.suite.sharding import division
-from tests.cluster.conftest import LIMIT, MODEL, Command, finished_runs, processes_of, times
+from tests.cluster.conftest import LIMIT, MODEL, Command, finished_runs, times
 from tests.cluster.slurm_cluster import wait_until
 from tests.conftest import ROOT, clean_environment
+from tests.support.processes import processes_of
 from tests.support.same_results import assert_same_results
 
 pytestmark = pytest.mark.helm

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.conftest import LIMIT, MODEL, Command, events, finished_runs, parse, processes_of, times
+from tests.cluster.conftest import LIMIT, MODEL, Command, events, finished_runs, parse, times
 from tests.cluster.slurm_cluster import NODES, SlurmCluster, wait_until
+from tests.support.processes import processes_of
 from tests.support.same_results import assert_same_results
 
 pytestmark = pytest.mark.helm

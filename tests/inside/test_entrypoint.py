@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import signal
 import subprocess
 import time
 import urllib.request
-from pathlib import Path
 
 import pytest
 
 from helm_repro.results.scores import read_scores
 from tests.conftest import ROOT, entrypoint_environment
+from tests.support.processes import processes_of
 
 
 @pytest.mark.parametrize(
@@ -125,24 +124,13 @@ def test_sigterm_in_the_middle_of_a_run_leaves_no_process_and_can_be_continued(
         time.sleep(0.1)
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=10) == 143
-    assert _processes_below(tmp_path / "data") == []
+    assert processes_of(tmp_path / "data") == []
     finished = {e["run"] for e in map(json.loads, journal.read_text().splitlines()) if e["event"] == "done"}
     assert 0 < len(finished) < 10
     before = {run: (journal.parent / run / "stats.json").stat().st_mtime_ns for run in finished}
     done = helm_entrypoint("run", MODELS_TO_RUN="simple/model1")
     assert done.returncode == 0, done.stderr
     assert before == {run: (journal.parent / run / "stats.json").stat().st_mtime_ns for run in finished}
-
-
-def _processes_below(data: Path) -> list[str]:
-    """Command lines of live processes that were started for this data directory."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            with contextlib.suppress(OSError):
-                if f"DATA_DIR={data}".encode() in (entry / "environ").read_bytes():
-                    found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
-    return found
 
 
 def _get(url: str) -> str:

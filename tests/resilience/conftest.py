@@ -87,20 +87,6 @@ class MakeSuite:
         return Suite(*self._arguments, data or self._folder / name, self._server, conf)
 
 
-def processes_of(data: Path) -> list[int]:
-    """Process ids of everything that was started for this data directory."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                environment = (entry / "environ").read_bytes()
-            except OSError:
-                continue
-            if f"DATA_DIR={data}\0".encode() in environment:
-                found.append(int(entry.name))
-    return found
-
-
 def kill_hard(process: subprocess.Popen[str]) -> None:
     os.kill(process.pid, signal.SIGKILL)
     process.wait()

@@ -9,7 +9,8 @@ import time
 import pytest
 
 from helm_repro.inside.suite.state import RUN_FILES, examine
-from tests.resilience.conftest import RUNS, kill_hard, processes_of
+from tests.resilience.conftest import RUNS, kill_hard
+from tests.support.processes import processes_of
 from tests.support.same_results import differences
 
 pytestmark = pytest.mark.helm

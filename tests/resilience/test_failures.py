@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.resilience.conftest import KEY, MODEL, RUNS, processes_of
+from tests.resilience.conftest import KEY, MODEL, RUNS
 from tests.support.helm_config import IMPATIENT, write_model
 from tests.support.openai_server import Failures
+from tests.support.processes import processes_of
 
 pytestmark = pytest.mark.helm
 
