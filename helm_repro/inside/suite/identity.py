@@ -21,6 +21,7 @@ from typing import Any
 from helm_repro.inside.errors import VariableError
 from helm_repro.inside.inputs.settings import Settings
 from helm_repro.inside.system.files import write_json
+from helm_repro.inside.system.locks import byte_lock
 
 FILE_NAME = "suite.json"
 SCHEMA_VERSION = 1
@@ -71,9 +72,11 @@ def claim(settings: Settings) -> None:
     Raises:
         VariableError: a field differs and ``RESUME`` is not ``force``; it names the first such field.
     """
-    record = _continued(settings)
-    record["models"] = sorted({*record["models"], *settings.models})
-    write_json(settings.suite_path / FILE_NAME, record)
+    # Shards with other models may start at the same moment.
+    with byte_lock(settings.suite_path, FILE_NAME):
+        record = _continued(settings)
+        record["models"] = sorted({*record["models"], *settings.models})
+        write_json(settings.suite_path / FILE_NAME, record)
 
 
 def _continued(settings: Settings) -> dict[str, Any]:
