@@ -48,8 +48,11 @@ def _submitted(submission: Submission) -> dict[str, Any]:
     cluster = clusters.cluster_of(submission, load_catalogue())
     states = cluster.report(submission)
     elsewhere = cluster.elsewhere(submission)
-    models = submission.variables.get("MODELS_TO_RUN", "").replace(",", " ").split()
-    results = _unknown(submission.shards) if elsewhere else _on_disk(submission.suite_path, submission.shards, models)
+    results = (
+        _unknown(submission.shards)
+        if elsewhere
+        else _on_disk(submission.suite_path, submission.shards, submission.models)
+    )
     return {"engine": submission.engine, **_with_states(results, states), "elsewhere": elsewhere}
 
 

@@ -105,9 +105,9 @@ def _is_finished(submission: Submission, index: int, divided: Division) -> bool:
     path = submission.suite_path / shard.file_name(FILE_NAME)
     if not path.exists():
         return False
-    receipt, models = read_receipt(path), submission.variables.get("MODELS_TO_RUN", "").replace(",", " ").split()
+    receipt = read_receipt(path)
     # An earlier submission's receipt says nothing of other models.
-    if receipt["exit_code"] != 0 or set(receipt["models"]) != set(models):
+    if receipt["exit_code"] != 0 or set(receipt["models"]) != set(submission.models):
         return False
     missing: Sequence[str] = divided.missing
     return not any(divided.shard_of(name, submission.shards) == index for name in missing)

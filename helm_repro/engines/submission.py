@@ -53,6 +53,11 @@ class Submission:
     submitted: str = ""
 
     @property
+    def models(self) -> list[str]:
+        """The models to evaluate (MODELS_TO_RUN)."""
+        return self.variables.get("MODELS_TO_RUN", "").replace(",", " ").split()
+
+    @property
     def folder(self) -> Path:
         """Scripts and logs of the jobs."""
         return self.output / "jobs" / self.suite

@@ -110,6 +110,7 @@ def helm_process(settings: Settings, environ: Mapping[str, str], credentials: Cr
     # The runner has no flags for them.
     for_runner = {
         "JOBS": "auto" if settings.jobs is None else str(settings.jobs),
+        "REQUEST_CACHE": settings.request_cache,
         JUDGES_VARIABLE: " ".join(judges.deployments(settings, credentials)),
     }
     return HelmProcess(settings.data_dir, {**environ, **caches, **keys, **for_runner})

@@ -135,7 +135,7 @@ def answers_folder(cache: Path, kind: str, suite: str, shard: str) -> Path:
 
 
 class AnswerFiles:
-    """The open cache files of this process, by path.
+    """The open cache files of this process, by the path that HELM expects them at.
 
     Args:
         cache: folder that HELM expects its files in.
@@ -150,13 +150,14 @@ class AnswerFiles:
 
     def open(self, path: str) -> AnswerFile:
         """The file that HELM expects at ``path``, opened and created on first use."""
-        folder, name = os.path.split(os.path.realpath(path))
-        if folder == self._cache:
-            path = str(self._directory / name)
         with self._mutex:
             if path not in self._files:
-                self._files[path] = AnswerFile(path)
+                self._files[path] = AnswerFile(self._place_of(path))
             return self._files[path]
+
+    def _place_of(self, path: str) -> str:
+        folder, name = os.path.split(os.path.realpath(path))
+        return str(self._directory / name) if folder == self._cache else path
 
     def close(self) -> None:
         """Close all. Threads that still use one get sqlite3.ProgrammingError."""

@@ -66,7 +66,7 @@ class ParallelRunner(Runner):  # type: ignore[misc]
         hlog(f"Running {len(todo)} run specs in {jobs} processes")
         execution_spec = self.executor.execution_spec
         cache_path = Path(execution_spec.local_path or ".", CACHE_DIR)
-        kind = os.environ.get("REQUEST_CACHE", "").strip() or "shared"
+        kind = os.environ.get("REQUEST_CACHE") or "shared"
         answers_path = answers_folder(cache_path, kind, Path(self.runs_path).name, read_shard(os.environ).name)
         answers_path.mkdir(parents=True, exist_ok=True)
 
